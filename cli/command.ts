@@ -1,0 +1,28 @@
+/** What a subcommand is. One file per subcommand; main.ts lists them. */
+
+/** Where a command reads and writes; tests pass their own. */
+export interface CommandIo {
+  /** One or more whole lines to standard output; a line break is added. */
+  out(text: string): void;
+  /** Same, to standard error. */
+  err(text: string): void;
+  readonly stdin: NodeJS.ReadableStream;
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** Aborted on Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** Exit codes of every command. */
+export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
+
+export interface Command {
+  /** As typed: `status`, `topology check`. */
+  readonly name: string;
+  /** One line for the list of commands, lower case, no full stop. */
+  readonly summary: string;
+  /** What `--help` prints: usage line, options, at least one example. */
+  readonly help: string;
+  /** `args` without the command's own name; resolves with the exit code. Throws HeadgateError for what failed. */
+  run(args: readonly string[], io: CommandIo): Promise<number>;
+}

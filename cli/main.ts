@@ -1,0 +1,2 @@
+/** The `headgate` command. */
+export async function main(_args: readonly string[]): Promise<void> {}

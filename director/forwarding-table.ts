@@ -1,0 +1,4 @@
+/** The directors' decision, as data. */
+export interface ForwardingTable {
+  readonly services: readonly unknown[];
+}

@@ -1,0 +1,50 @@
+/** IP addresses and endpoints: parse, print, compare. Built on ipaddr.js. */
+import ipaddr from 'ipaddr.js';
+
+/** An IP address and a TCP port. `host` is canonical text (IPv4 dotted, IPv6 RFC 5952), never a name. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Canonical text of an IP address (IPv4-mapped IPv6 becomes IPv4), or undefined when `text` is not one. */
+export function canonicalAddress(text: string): string | undefined {
+  // ipaddr.js also takes legacy forms (0x7f.1, 127.1); only the four-part decimal form is an address here.
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return text;
+  if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined;
+  const address = ipaddr.IPv6.parse(text);
+  return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address.toRFC5952String();
+}
+
+/** 4 or 6, of a canonical address. */
+export function addressFamily(host: string): 4 | 6 {
+  return host.includes(':') ? 6 : 4;
+}
+
+/** The 16 bytes of an address, IPv4 as v4-mapped (RFC 4291 2.5.5.2). `host` must be an IP address. */
+export function addressBytes(host: string): Uint8Array {
+  const address = ipaddr.parse(host);
+  return Uint8Array.from(
+    address instanceof ipaddr.IPv4 ? address.toIPv4MappedAddress().toByteArray() : address.toByteArray(),
+  );
+}
+
+/** `host:port`, IPv6 in brackets. */
+export function formatEndpoint({ host, port }: Endpoint): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Reads `10.0.0.1:80` or `[2001:db8::1]:80`; undefined when it is neither, or the port is not 1 to 65535. */
+export function parseEndpoint(text: string): Endpoint | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  if (match === null) return undefined;
+  const host = canonicalAddress(match[1] ?? match[2] ?? '');
+  const port = Number(match[3]);
+  if (host === undefined || (match[1] !== undefined) !== host.includes(':')) return undefined;
+  return port >= 1 && port <= 65_535 ? { host, port } : undefined;
+}
+
+/** Whether two endpoints are the same address and port. */
+export function sameEndpoint(one: Endpoint, other: Endpoint): boolean {
+  return one.port === other.port && one.host === other.host;
+}

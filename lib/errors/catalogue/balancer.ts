@@ -1,0 +1,4 @@
+import { part } from './entry.ts';
+
+/** Codes HEADGATE_BALANCER_*. */
+export const balancerErrors = part({});

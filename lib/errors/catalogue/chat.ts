@@ -1,0 +1,4 @@
+import { part } from './entry.ts';
+
+/** Codes HEADGATE_CHAT_*. */
+export const chatErrors = part({});

@@ -1,0 +1,4 @@
+import { part } from './entry.ts';
+
+/** Codes HEADGATE_CONTROL_*. */
+export const controlErrors = part({});

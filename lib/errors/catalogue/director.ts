@@ -1,0 +1,4 @@
+import { part } from './entry.ts';
+
+/** Codes HEADGATE_DIRECTOR_*. */
+export const directorErrors = part({});

@@ -1,0 +1,4 @@
+import { part } from './entry.ts';
+
+/** Codes HEADGATE_HEARTBEAT_*. */
+export const heartbeatErrors = part({});

@@ -1,0 +1,32 @@
+import { balancerErrors } from './balancer.ts';
+import { chatErrors } from './chat.ts';
+import { cliErrors } from './cli.ts';
+import { controlErrors } from './control.ts';
+import { directorErrors } from './director.ts';
+import type { CatalogueEntry } from './entry.ts';
+import { heartbeatErrors } from './heartbeat.ts';
+import { linuxErrors } from './linux.ts';
+import { nodeErrors } from './node.ts';
+import { relayErrors } from './relay.ts';
+import { topologyErrors } from './topology.ts';
+
+export type { CatalogueEntry } from './entry.ts';
+
+const parts = {
+  ...topologyErrors,
+  ...controlErrors,
+  ...heartbeatErrors,
+  ...linuxErrors,
+  ...relayErrors,
+  ...directorErrors,
+  ...balancerErrors,
+  ...chatErrors,
+  ...nodeErrors,
+  ...cliErrors,
+};
+
+/** A stable error code, such as HEADGATE_TOPOLOGY_UNKNOWN_KEY. */
+export type ErrorCode = keyof typeof parts;
+
+/** Every error headgate can tell, by code. docs/errors.md is written from it and compared with it by a test. */
+export const catalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = parts;

@@ -1,0 +1,4 @@
+import { part } from './entry.ts';
+
+/** Codes HEADGATE_LINUX_*. */
+export const linuxErrors = part({});

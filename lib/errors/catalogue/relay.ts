@@ -1,0 +1,4 @@
+import { part } from './entry.ts';
+
+/** Codes HEADGATE_RELAY_*. */
+export const relayErrors = part({});

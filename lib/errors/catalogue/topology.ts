@@ -1,0 +1,4 @@
+import { part } from './entry.ts';
+
+/** Codes HEADGATE_TOPOLOGY_*. */
+export const topologyErrors = part({});

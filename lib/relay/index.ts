@@ -1,0 +1,2 @@
+/** Joins two TCP connections. */
+export * from './types.ts';

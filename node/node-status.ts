@@ -1,0 +1,56 @@
+/** What a node tells of itself, and the request that asks for it. */
+import type { HealthState, ServiceReadiness } from '../lib/heartbeat/index.ts';
+import type { Tier } from '../topology/index.ts';
+
+/** Control request whose answer is a NodeStatus. */
+export const statusMethod = 'status';
+
+/** One node of the tier behind, as its watcher sees it. */
+export interface WatchedNode {
+  readonly node: string;
+  readonly tier: Tier;
+  readonly state: HealthState;
+  readonly misses: number;
+  readonly dead: boolean;
+  /** Readiness by service, as it last answered; empty for foreign probes. */
+  readonly services: Readonly<Record<string, ServiceReadiness>>;
+  /** Live connections from this watcher to the node. */
+  readonly connections: number;
+  /** True when the topology drains it, or it was removed and still has connections. */
+  readonly draining: boolean;
+  readonly lastFailure: string;
+}
+
+/** The part of a status that the tier itself knows. */
+export interface TierStatus {
+  readonly draining: boolean;
+  /** Live client connections. */
+  readonly connections: number;
+  /** Accepted since start. */
+  readonly accepted: number;
+  /** New connections per second, over the last five seconds. */
+  readonly newPerSecond: number;
+  /** Most connections it carries. */
+  readonly limit: number;
+  /** Named counters from start; docs/metrics.md explains each. */
+  readonly counters: Readonly<Record<string, number>>;
+  readonly watches: readonly WatchedNode[];
+  /** Worker processes, where there are any. */
+  readonly workers?: readonly {
+    readonly pid: number;
+    readonly connections: number;
+    readonly misses: number;
+  }[];
+}
+
+export interface NodeStatus extends TierStatus {
+  readonly node: string;
+  readonly tier: Tier;
+  readonly pid: number;
+  readonly version: string;
+  readonly uptimeMs: number;
+  /** Content hash of the topology it runs. */
+  readonly topology: string;
+  /** The topology file it watches. */
+  readonly file: string;
+}

@@ -1,0 +1,114 @@
+/**
+ * What the cluster is, after loading: every default filled in, every unit resolved, every address canonical.
+ * Immutable and deterministic; a changed topology is a new object.
+ */
+import type { Endpoint } from '../lib/address/index.ts';
+
+export type Tier = 'director' | 'balancer' | 'chatserver';
+
+/** How a balancer picks a chat server. */
+export const algorithms = [
+  'round-robin',
+  'weighted-round-robin',
+  'least-connections',
+  'source-hash',
+  'maglev',
+  'random-two',
+] as const;
+export type Algorithm = (typeof algorithms)[number];
+
+/** Where the cluster secret comes from; `file` is absolute. */
+export type SecretSource = { readonly file: string } | { readonly env: string };
+
+export interface HeartbeatSettings {
+  readonly intervalMs: number;
+  /** Consecutive unanswered beats that mean DOWN. */
+  readonly misses: number;
+  /** Consecutive good beats that end DOWN. */
+  readonly rises: number;
+  /** DOWN for this long means dead: what the node had is ended (promise 7). */
+  readonly deadAfterMs: number;
+}
+
+/** How a node is asked whether it lives: headgate's own heartbeat, a TCP connect (with send/expect), or not at all. */
+export type Probe =
+  | { readonly kind: 'headgate' }
+  | { readonly kind: 'tcp'; readonly port?: number; readonly send?: string; readonly expect?: string }
+  | { readonly kind: 'off' };
+
+export type ProxyProtocolAccept = 'off' | 'v1' | 'v2' | 'any';
+export type ProxyProtocolSend = 'off' | 'v1' | 'v2';
+
+/** What clients connect to. */
+export interface Service {
+  readonly name: string;
+  /** The VIP. */
+  readonly listen: Endpoint;
+  readonly forwarding: 'auto' | 'proxy';
+  readonly balancing: { readonly algorithm: Algorithm };
+  /** Names, in the order of the file. */
+  readonly balancers: readonly string[];
+  /** Names, in the order of the file. */
+  readonly chatservers: readonly string[];
+  /** PROXY protocol header expected from what stands before headgate, and sent to the chat servers. */
+  readonly proxyProtocol: { readonly accept: ProxyProtocolAccept; readonly send: ProxyProtocolSend };
+  readonly connectTimeoutMs: number;
+  /** TCP keepalive: idle time before the first probe. */
+  readonly keepaliveMs: number;
+  /** TCP_USER_TIMEOUT: longest time that sent data may stay unacknowledged. */
+  readonly userTimeoutMs: number;
+  /** Most bytes one direction of one connection may hold in the process. */
+  readonly bufferBytes: number;
+}
+
+export interface Director {
+  readonly name: string;
+  readonly host: string;
+  readonly controlPort: number;
+}
+
+export type NodeState = 'active' | 'drain';
+
+export interface Balancer {
+  readonly name: string;
+  readonly host: string;
+  readonly controlPort: number;
+  /** Port it listens on for directors, by service name; default: the service's own port. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** 0 takes nothing new. */
+  readonly weight: number;
+  readonly state: NodeState;
+  readonly probe: Probe;
+  /** Worker processes; undefined: one per core. */
+  readonly workers: number | undefined;
+  /** Most connections of the node; undefined: what the descriptor limit allows. */
+  readonly maxConnections: number | undefined;
+}
+
+export interface ChatServer {
+  readonly name: string;
+  readonly address: Endpoint;
+  readonly controlPort: number;
+  readonly weight: number;
+  readonly state: NodeState;
+  readonly probe: Probe;
+}
+
+export interface Topology {
+  readonly version: 1;
+  readonly cluster: string;
+  readonly secret: SecretSource;
+  /** Keys the directors' hash: 32 hexadecimal digits (16 bytes). */
+  readonly hashKey: string;
+  /** True when `hashKey` was derived from the cluster's name because the file sets none. */
+  readonly hashKeyIsDefault: boolean;
+  readonly heartbeat: HeartbeatSettings;
+  /** How long a node that got SIGTERM waits for its established connections. */
+  readonly graceMs: number;
+  readonly services: readonly Service[];
+  readonly directors: readonly Director[];
+  readonly balancers: readonly Balancer[];
+  readonly chatservers: readonly ChatServer[];
+  /** First 16 hexadecimal digits of the SHA-256 over the meaning of the file; comments and layout do not change it. */
+  readonly hash: string;
+}
