@@ -1,8 +1,9 @@
 /** Topology files on disk. */
 import { open } from 'node:fs/promises';
-import { errnoCode, HeadgateError } from '../lib/errors/index.ts';
+import { errnoCode } from '../lib/errors/index.ts';
+import { invalidTopology } from './invalid-topology.ts';
 import { parseTopology, type ParseResult } from './parse.ts';
-import { formatProblem, mismatch, type Problem } from './problem.ts';
+import { mismatch, type Problem } from './problem.ts';
 import type { Topology } from './types.ts';
 import { maxFileBytes } from './yaml-source.ts';
 
@@ -66,15 +67,4 @@ export async function loadTopology(path: string): Promise<LoadedTopology> {
   const result = await readTopology(path);
   if (result.topology === undefined) throw invalidTopology(result.problems, path);
   return result;
-}
-
-/** One error for any number of problems: the first one, how many more, and how to see all. */
-export function invalidTopology(problems: readonly Problem[], path: string, intro = ''): HeadgateError {
-  const [first] = problems;
-  const more = problems.length - 1;
-  const tail = more > 0 ? ` (and ${more} more ${more === 1 ? 'problem' : 'problems'})` : '';
-  const message = `${intro}${first === undefined ? path : formatProblem(first)}${tail}`;
-  const cure = `run headgate topology check ${path} to see all of them`;
-  const options = first?.code === 'HEADGATE_TOPOLOGY_UNREADABLE' ? {} : { cure };
-  return new HeadgateError('HEADGATE_TOPOLOGY_INVALID', message, { ...options, facts: { problems } });
 }

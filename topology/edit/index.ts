@@ -5,7 +5,7 @@
 import { isAlias, isMap, isSeq, type Node, type YAMLMap } from 'yaml';
 import { HeadgateError } from '../../lib/errors/index.ts';
 import { canonicalJson } from '../hash.ts';
-import { invalidTopology } from '../load.ts';
+import { invalidTopology } from '../invalid-topology.ts';
 import { parseTopology } from '../parse.ts';
 import { listSome, nearest } from '../suggest.ts';
 import type { NodeState, Tier, Topology } from '../types.ts';
