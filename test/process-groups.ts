@@ -11,6 +11,7 @@ export interface ProgramOptions {
 /** Groups with a process that may still run, by the leader's pid. */
 const groups = new Set<number>();
 const leaders = new Set<number>();
+const cleaners = new Set<() => void>();
 let guarded = false;
 
 /** Leaders that have not exited yet; empty when every test cleaned up. */
@@ -64,9 +65,12 @@ export function killGroup(leader: number): boolean {
   return killed;
 }
 
-/** Runs `clean` when this process exits or is told to; a process killed with SIGKILL has no such chance. */
+/**
+ * Runs `clean`, once however often it is named, when this process exits or is told to; a process killed with
+ * SIGKILL has no such chance.
+ */
 export function onExit(clean: () => void): void {
-  process.once('exit', clean);
+  cleaners.add(clean);
   guardExit();
 }
 
@@ -75,6 +79,7 @@ function guardExit(): void {
   guarded = true;
   process.once('exit', () => {
     for (const leader of groups) killGroup(leader);
+    for (const clean of cleaners) clean();
   });
   // ava ends the processes of hanging test files with SIGTERM, which by itself would skip the exit handlers.
   for (const [signal, number] of [
