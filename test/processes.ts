@@ -112,6 +112,11 @@ export class Program {
     }
   }
 
+  /** What became of it, with its last lines; undefined while it runs. For the `hopeless` of `until`. */
+  get ending(): string | undefined {
+    return this.#closed ? this.#failure(`ended (${this.#how()})`).message : undefined;
+  }
+
   /** Index that the next line will have: `from` for waiting on what comes after something the test does. */
   get nextLine(): number {
     return this.#count;

@@ -37,3 +37,10 @@ test('the error at the deadline tells the last error and carries it as its cause
   t.is(error.message, 'waited 5 ms for a connection; last error: connection refused');
   t.is(error.cause, refused);
 });
+
+test('waiting that has become hopeless ends at once and tells why', async (t) => {
+  const error = await t.throwsAsync(
+    until(() => false, { describe: 'a listener', hopeless: () => 'the program has ended' }),
+  );
+  t.is(error.message, 'waited for a listener: the program has ended; last answer: false');
+});

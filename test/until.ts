@@ -6,6 +6,8 @@ export interface UntilOptions {
   /** Generous by default: it is only used up when the test fails. */
   readonly timeoutMs?: number;
   readonly everyMs?: number;
+  /** Says why waiting on is pointless, such as the end of the program that should answer; then it rejects at once. */
+  readonly hopeless?: () => string | undefined;
 }
 
 /**
@@ -14,7 +16,7 @@ export interface UntilOptions {
  */
 export async function until<Answer>(
   condition: () => Answer | Promise<Answer>,
-  { describe, timeoutMs = 15_000, everyMs = 20 }: UntilOptions,
+  { describe, timeoutMs = 15_000, everyMs = 20, hopeless }: UntilOptions,
 ): Promise<Truthy<Answer>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
@@ -28,6 +30,8 @@ export async function until<Answer>(
       cause = error;
       last = `last error: ${error instanceof Error ? error.message : inspect(error)}`;
     }
+    const why = hopeless?.();
+    if (why !== undefined) throw new Error(`waited for ${describe}: ${why}; ${last}`, { cause });
     if (performance.now() >= deadline) {
       throw new Error(`waited ${timeoutMs} ms for ${describe}; ${last}`, { cause });
     }

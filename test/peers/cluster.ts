@@ -29,12 +29,12 @@ export interface Cluster {
   start(name: string): Promise<Program>;
 }
 
-/** How headgate's own nodes are asked; for everything else: `heartbeat: foreign`. */
+/** How a node is asked that is not headgate's own and that the test starts itself: `heartbeat: foreign`. */
 export const foreign = { probe: 'tcp' } as const;
 
 const commands = { directors: 'director', balancers: 'balancer', chatservers: 'chatserver-stub' } as const;
 
-/** Resolves once every node of headgate's own is ready; foreign ones are for the test to start. */
+/** Resolves once every node of headgate's own is ready; those with a `heartbeat` entry are foreign and the test's to start. */
 export async function startCluster(t: Teardown, spec: ClusterSpec): Promise<Cluster> {
   const folder = await temporaryFolder(t, { 'topology.yaml': topologyOf(spec) });
   const file = path.join(folder, 'topology.yaml');
@@ -57,7 +57,7 @@ export async function startCluster(t: Teardown, spec: ClusterSpec): Promise<Clus
     return node;
   };
   const own = [spec.directors, spec.balancers, spec.chatservers].flatMap((tier) => {
-    return Object.entries(tier).flatMap(([name, entry]) => (entry['heartbeat'] === foreign ? [] : [name]));
+    return Object.entries(tier).flatMap(([name, entry]) => ('heartbeat' in entry ? [] : [name]));
   });
   await Promise.all(own.map(start));
 

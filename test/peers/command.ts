@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
+import type { Program } from '../processes.ts';
 import { until } from '../until.ts';
 
 /** Daemons live in sbin, which is not in the path of everybody. */
@@ -29,8 +30,8 @@ export function probeCommands(...names: string[]): string | undefined {
   return missing.length === 0 ? undefined : `no ${missing.join(', ')}: npm run test:deps installs it`;
 }
 
-/** Waits until something accepts connections there. */
-export async function untilListening(endpoint: Endpoint): Promise<void> {
+/** Waits until `program` accepts connections there; rejects with its last lines when it ends instead. */
+export async function untilListening(program: Program, endpoint: Endpoint): Promise<void> {
   const accepts = async (): Promise<boolean> => {
     const socket = connect(endpoint.port, endpoint.host);
     try {
@@ -40,7 +41,10 @@ export async function untilListening(endpoint: Endpoint): Promise<void> {
       socket.destroy();
     }
   };
-  await until(accepts, { describe: `a listener on ${formatEndpoint(endpoint)}` });
+  await until(accepts, {
+    describe: `a listener on ${formatEndpoint(endpoint)}`,
+    hopeless: () => program.ending,
+  });
 }
 
 function isAllowed(file: string, mode: number): boolean {

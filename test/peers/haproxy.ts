@@ -7,7 +7,7 @@ import { command, probeCommands, untilListening } from './command.ts';
 
 export const haproxyMissing = probeCommands('haproxy');
 
-/** Passes connections on to `upstreams` in turn. `acceptProxy`: demands a PROXY header (any version) from the client. */
+/** Passes connections on to `upstreams` in turn and prints a line when one ends. `acceptProxy`: demands a PROXY header (any version). */
 export async function startHaproxy(
   t: Teardown,
   at: Endpoint,
@@ -38,6 +38,6 @@ export async function startHaproxy(
   });
   const config = path.join(folder, 'haproxy.cfg');
   const program = await startProgram(t, [command('haproxy'), '-db', '-f', config]);
-  await untilListening(at);
+  await untilListening(program, at);
   return program;
 }

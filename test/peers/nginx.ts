@@ -1,4 +1,5 @@
 /** nginx, as a web server for large files or as a balancer of TCP connections. */
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
 import { startProgram, type Program, type Teardown } from '../processes.ts';
@@ -12,8 +13,8 @@ export const nginxStreamMissing = probeCommands('nginx', streamModule);
 
 export interface Nginx {
   readonly program: Program;
-  /** Configuration, logs and whatever it writes. */
-  readonly folder: string;
+  /** One line for each request or connection that has ended, in the form of its `log_format`. */
+  records(): Promise<string[]>;
 }
 
 /** Serves the files of `root`. `proxyProtocol`: demands a PROXY header on each connection, and logs what it says. */
@@ -36,7 +37,7 @@ export function startNginxWeb(
   ]);
 }
 
-/** Passes connections on to `upstreams` in turn. `acceptProxy`: demands a PROXY header (any version) from the client. */
+/** Passes connections on to `upstreams` in turn and keeps a record of each that ended. `acceptProxy`: demands a PROXY header (any version). */
 export function startNginxStream(
   t: Teardown,
   at: Endpoint,
@@ -77,6 +78,12 @@ async function startNginx(t: Teardown, at: Endpoint, sections: readonly string[]
   const config = path.join(folder, 'nginx.conf');
   // -e: the compiled-in log file would be opened before the configuration is read.
   const program = await startProgram(t, [command('nginx'), '-p', folder, '-e', 'stderr', '-c', config]);
-  await untilListening(at);
-  return { program, folder };
+  await untilListening(program, at);
+  return {
+    program,
+    // A file: standard output is a socket here, which nginx cannot open by its path.
+    async records() {
+      return (await readFile(path.join(folder, 'access.log'), 'utf8')).split('\n').filter(Boolean);
+    },
+  };
 }

@@ -1,8 +1,7 @@
 // The peers among themselves, without headgate: when these fail, the tests of both tiers prove nothing.
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import test from 'ava';
+import { formatEndpoint } from '../../lib/address/index.ts';
 import { takeLoopbackBlock } from '../loopback-block.ts';
 import { outputOf } from '../processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -49,12 +48,12 @@ testUnless(nginxMissing)('nginx serves a file to curl and logs who the PROXY hea
   const at = { host: block.address(1), port: 8080 };
   const content = randomBytes(1_000_000);
   const root = await temporaryFolder(t, { file: content.toString('hex') });
-  const { folder } = await startNginxWeb(t, at, { root, proxyProtocol: true });
+  const nginx = await startNginxWeb(t, at, { root, proxyProtocol: true });
   const url = `http://${at.host}:${at.port}/file`;
   const got = await outputOf(['curl', '-sSf', '--haproxy-protocol', url]);
   t.is(sha256(got), sha256(content.toString('hex')));
-  const log = await until(() => readFile(path.join(folder, 'access.log'), 'utf8'), { describe: 'an access' });
-  t.regex(log, new RegExp(`^127\\.\\S+ \\d+ ${at.host} 8080 /file\n$`));
+  const [record] = await until(async () => nonEmpty(await nginx.records()), { describe: 'a record' });
+  t.regex(record!, new RegExp(`^127\\.\\S+ \\d+ ${at.host} 8080 /file$`));
 });
 
 testUnless(redisMissing ?? nginxStreamMissing)('nginx balances TCP connections', async (t) => {
@@ -62,8 +61,10 @@ testUnless(redisMissing ?? nginxStreamMissing)('nginx balances TCP connections',
   const redis = { host: block.address(1), port: 6379 };
   const balancer = { host: block.address(2), port: 6379 };
   await startRedis(t, redis);
-  await startNginxStream(t, balancer, { upstreams: [redis] });
+  const nginx = await startNginxStream(t, balancer, { upstreams: [redis] });
   t.is(await redisCli(balancer, ['ping']), 'PONG\n');
+  const [record] = await until(async () => nonEmpty(await nginx.records()), { describe: 'a record' });
+  t.is(record, `- - ${formatEndpoint(redis)}`);
 });
 
 testUnless(redisMissing ?? haproxyMissing)('HAProxy balances TCP connections and logs each', async (t) => {
@@ -75,6 +76,10 @@ testUnless(redisMissing ?? haproxyMissing)('HAProxy balances TCP connections and
   t.is(await redisCli(balancer, ['ping']), 'PONG\n');
   await haproxy.line(/^127\.\S+ \d+ c1$/);
 });
+
+function nonEmpty<Item>(items: readonly Item[]): readonly Item[] | false {
+  return items.length > 0 && items;
+}
 
 function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
