@@ -53,7 +53,7 @@ export async function startCluster(t: Teardown, spec: ClusterSpec): Promise<Clus
       env,
     });
     nodes.set(name, node);
-    await node.line(new RegExp(`${name} is ready`));
+    await node.line(new RegExp(`${name} is ready`), { timeoutMs: 45_000 });
     return node;
   };
   const own = [spec.directors, spec.balancers, spec.chatservers].flatMap((tier) => {
@@ -73,12 +73,13 @@ export async function startCluster(t: Teardown, spec: ClusterSpec): Promise<Clus
 }
 
 function topologyOf({ service, ...tiers }: ClusterSpec): string {
-  return stringify({
+  const file = {
     version: 1,
     cluster: 'peers',
     secret: { file: './cluster.key' },
     hashKey: '000102030405060708090a0b0c0d0e0f',
     services: { chat: service },
     ...tiers,
-  });
+  };
+  return stringify(file, { aliasDuplicateObjects: false });
 }
