@@ -4,7 +4,7 @@ import { outputOf } from '../processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { testUnless } from '../test-unless.ts';
 import { until } from '../until.ts';
-import { foreign, startCluster } from './cluster.ts';
+import { foreign, startCluster } from '../cluster.ts';
 import { haproxyMissing, startHaproxy } from './haproxy.ts';
 import { nginxMissing, nginxStreamMissing, startNginxStream, startNginxWeb } from './nginx.ts';
 
@@ -22,7 +22,7 @@ testUnless(missing)(
     const haproxy = await startHaproxy(t, haproxyAt, { upstreams: [server], acceptProxy: true });
     const nginx = await startNginxStream(t, nginxAt, { upstreams: [server], acceptProxy: true });
     await startCluster(t, {
-      service: { listen: formatEndpoint(vip) },
+      services: { chat: { listen: formatEndpoint(vip) } },
       directors: { d1: { host: block.address(11) } },
       balancers: {
         b1: { host: haproxyAt.host, heartbeat: foreign },

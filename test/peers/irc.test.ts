@@ -4,7 +4,7 @@ import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
 import { takeLoopbackBlock } from '../loopback-block.ts';
 import { testUnless } from '../test-unless.ts';
 import { until } from '../until.ts';
-import { foreign, startCluster, type ClusterSpec } from './cluster.ts';
+import { foreign, startCluster, type ClusterSpec } from '../cluster.ts';
 import { ircMissing, startNgircd, startSic } from './irc.ts';
 
 testUnless(ircMissing)(
@@ -15,7 +15,7 @@ testUnless(ircMissing)(
     const server = { host: block.address(31), port: 6667 };
     const ngircd = await startNgircd(t, server);
     const spec: ClusterSpec = {
-      service: { listen: formatEndpoint(vip) },
+      services: { chat: { listen: formatEndpoint(vip) } },
       directors: { d1: { host: block.address(11) } },
       balancers: { b1: { host: block.address(21), workers: 1 } },
       chatservers: { c1: { address: formatEndpoint(server), heartbeat: foreign } },

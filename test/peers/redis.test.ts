@@ -2,7 +2,7 @@ import { formatEndpoint } from '../../lib/address/index.ts';
 import { takeLoopbackBlock } from '../loopback-block.ts';
 import { testUnless } from '../test-unless.ts';
 import { until } from '../until.ts';
-import { foreign, startCluster } from './cluster.ts';
+import { foreign, startCluster } from '../cluster.ts';
 import { redisCli, redisMissing, startRedis, subscribe } from './redis.ts';
 
 testUnless(redisMissing)(
@@ -13,7 +13,7 @@ testUnless(redisMissing)(
     const server = { host: block.address(31), port: 6379 };
     await startRedis(t, server);
     await startCluster(t, {
-      service: { listen: formatEndpoint(vip) },
+      services: { chat: { listen: formatEndpoint(vip) } },
       directors: { d1: { host: block.address(11) } },
       balancers: {
         b1: { host: block.address(21), workers: 1 },

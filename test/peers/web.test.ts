@@ -9,7 +9,7 @@ import { outputOf } from '../processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { testUnless } from '../test-unless.ts';
 import { until } from '../until.ts';
-import { foreign, startCluster } from './cluster.ts';
+import { foreign, startCluster } from '../cluster.ts';
 import { nginxMissing, startNginxWeb } from './nginx.ts';
 
 const mebibyte = 1_048_576;
@@ -23,7 +23,7 @@ testUnless(nginxMissing)('curls fetch a 200 MiB file from nginx side by side, by
   const expected = await writeLargeFile(path.join(root, 'large'), 200);
   for (const server of servers) await startNginxWeb(t, server, { root });
   await startCluster(t, {
-    service: { listen: formatEndpoint(vip) },
+    services: { chat: { listen: formatEndpoint(vip) } },
     directors: { d1: { host: block.address(11) } },
     balancers: {
       b1: { host: block.address(21), workers: 1 },
@@ -57,7 +57,7 @@ for (const version of ['v1', 'v2'] as const) {
       const root = await temporaryFolder(t, { small: 'it works' });
       const nginx = await startNginxWeb(t, server, { root, proxyProtocol: true });
       await startCluster(t, {
-        service: { listen: formatEndpoint(vip), proxyProtocol: { send: version } },
+        services: { chat: { listen: formatEndpoint(vip), proxyProtocol: { send: version } } },
         directors: { d1: { host: block.address(11) } },
         balancers: { b1: { host: block.address(21), workers: 1 } },
         chatservers: { c1: { address: formatEndpoint(server), heartbeat: foreign } },
