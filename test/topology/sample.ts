@@ -107,7 +107,12 @@ export const fileData: fc.Arbitrary<FileData> = fc
     service: fc.record({
       forwarding: optional(fc.constantFrom('auto', 'proxy')),
       buffer: optional(fc.constantFrom('64KiB', '1MiB', '0.5MiB')),
-      timeouts: optional(fc.record({ connect: fc.constantFrom('10ms', '1.5s', '60s'), user: fc.constantFrom('1s', '90s', '24h') })),
+      timeouts: optional(
+        fc.record({
+          connect: fc.constantFrom('10ms', '1.5s', '60s'),
+          user: fc.constantFrom('1s', '90s', '24h'),
+        }),
+      ),
       balancing: optional(fc.record({ algorithm: fc.constantFrom('maglev', 'random-two', 'round-robin') })),
     }),
   })
