@@ -120,7 +120,7 @@ export class Lab {
       ...options.spec,
     });
     const lab = new Lab(relay, listener, router, server);
-    t.teardown(() => lab.#stop());
+    t.teardown(() => lab.stop());
     return lab;
   }
 
@@ -155,7 +155,8 @@ export class Lab {
     t.is(this.relay.destinations().size, 0);
   }
 
-  async #stop(): Promise<void> {
+  /** Closes all that is still open; also called after the test. */
+  async stop(): Promise<void> {
     await this.relay.close();
     this.server.close();
     for (const client of this.#clients) client.socket.destroy();
