@@ -45,7 +45,11 @@ class ProxyPlane implements ForwardingPlane {
 
   constructor({ createRelay, limit, clock, random, resetsPerSecond, ...routing }: ProxyPlaneOptions) {
     this.#router = new ProxyRouter(routing);
-    this.#relay = createRelay({ router: this.#router, limit });
+    this.#relay = createRelay({
+      router: this.#router,
+      limit,
+      onRouterError: (error) => routing.log.error(`routing failed: ${describeError(error)}`),
+    });
     this.#listeners = new Listeners(this.#relay);
     this.#resets = new DeadResets({
       clock,
@@ -87,6 +91,7 @@ class ProxyPlane implements ForwardingPlane {
         refusedHeader: relay.refusedHeader,
         connectFailures: relay.connectFailures,
         descriptorsExhausted: relay.descriptorsExhausted,
+        routerErrors: relay.routerErrors,
         deadResets: this.#resets.total,
         bytesUp: relay.bytesUp,
         bytesDown: relay.bytesDown,

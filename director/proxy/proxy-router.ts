@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
-import { errnoCode } from '../../lib/errors/index.ts';
+import type { HeadgateError } from '../../lib/errors/index.ts';
 import type { ConnectionRecord, Destination, RelayClient, Router } from '../../lib/relay/index.ts';
 import type { ForwardingTable, ServiceForwarding } from '../forwarding-table.ts';
 import { pickBalancer, SlotFinder } from '../pick.ts';
@@ -13,11 +13,10 @@ export interface ProxyRouterOptions {
   readonly log: Logger;
 }
 
-/** Failures that say nothing about the balancer: the client left, or this process has no descriptor left. */
-const ownFailures: ReadonlySet<string | undefined> = new Set([
-  'HEADGATE_RELAY_CLIENT_GONE',
-  'EMFILE',
-  'ENFILE',
+/** Failures that say something of the balancer; others lie with the client or this process. */
+const balancerFailures: ReadonlySet<string> = new Set([
+  'HEADGATE_RELAY_CONNECT_REFUSED',
+  'HEADGATE_RELAY_CONNECT_TIMEOUT',
 ]);
 
 type ServiceCounts = Omit<PlaneServiceStats, 'connections'>;
@@ -61,9 +60,9 @@ export class ProxyRouter implements Router {
     };
   }
 
-  failed(client: RelayClient, destination: Destination, error: Error): void {
+  failed(client: RelayClient, destination: Destination, error: HeadgateError): void {
     this.flows.place(client, undefined);
-    if (!ownFailures.has(errnoCode(error))) this.#options.onConnectFailure(destination.id);
+    if (balancerFailures.has(error.code)) this.#options.onConnectFailure(destination.id);
   }
 
   ended(record: ConnectionRecord): void {

@@ -5,7 +5,7 @@ import {
   type ControlServer,
   type RequestHandler,
 } from '../../lib/control/index.ts';
-import { isHeadgateError } from '../../lib/errors/index.ts';
+import { HeadgateError, isHeadgateError } from '../../lib/errors/index.ts';
 import type { TierNode } from '../../node/tier-node.ts';
 import type { Topology } from '../../topology/index.ts';
 import { startDirectorWith } from '../../director/index.ts';
@@ -90,7 +90,7 @@ test('a refused connect asks for the balancer at once', async (t) => {
   const setup = await start(t, topology([b1, b2]));
   setup.beats.set(id1, 'up');
   setup.clock.advance(0);
-  setup.relay.unreachable.set(id1, Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }));
+  setup.relay.unreachable.set(id1, new HeadgateError('HEADGATE_RELAY_CONNECT_REFUSED', 'refused'));
   t.is(await connect(setup), 'connect-failed');
   t.deepEqual(setup.beats.probed, [id1]);
 });

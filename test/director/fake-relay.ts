@@ -28,7 +28,7 @@ export class FakeRelay implements Relay {
   /** Endpoints that cannot be opened. */
   readonly taken = new Set<string>();
   /** Error of connecting to a destination, by its id. */
-  readonly unreachable = new Map<string, NodeJS.ErrnoException>();
+  readonly unreachable = new Map<string, HeadgateError>();
   readonly connections = new Map<number, Connection>();
   readonly #router: RelayOptions['router'];
   readonly #stats: RelayStats;
@@ -46,6 +46,7 @@ export class FakeRelay implements Relay {
       refusedHeader: 0,
       connectFailures: 0,
       descriptorsExhausted: 0,
+      routerErrors: 0,
       connections: 0,
       bytesUp: 0,
       bytesDown: 0,

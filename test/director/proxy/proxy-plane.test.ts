@@ -1,6 +1,6 @@
 import test from 'ava';
 import { createProxyPlane, type ForwardingPlane } from '../../../director/index.ts';
-import { isHeadgateError } from '../../../lib/errors/index.ts';
+import { HeadgateError, isHeadgateError } from '../../../lib/errors/index.ts';
 import { ManualClock } from '../../manual-clock.ts';
 import { fakeRelay, type FakeRelay } from '../fake-relay.ts';
 import { balancer, collectingLog, service, table, topology } from '../fixtures.ts';
@@ -68,26 +68,24 @@ test('both balancers get their share of clients', async (t) => {
 test('a balancer that refuses is probed and the client goes to the next', async (t) => {
   const { plane, relay, failures } = setup();
   await plane.apply(table(both));
-  relay.unreachable.set('b1@10.0.1.1', Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }));
+  relay.unreachable.set('b1@10.0.1.1', new HeadgateError('HEADGATE_RELAY_CONNECT_REFUSED', 'refused'));
   const counts = await connectMany(relay, 50);
   t.deepEqual([...counts.keys()], ['b2@10.0.1.2']);
   t.true(failures.length > 5 && failures.every((id) => id === 'b1@10.0.1.1'));
   t.deepEqual(plane.stats().balancers, { 'b2@10.0.1.2': 50 });
 });
 
-test('a client that left or a process without descriptors says nothing about the balancer', async (t) => {
+test('only failures that lie with the balancer make it probed', async (t) => {
   const { plane, relay, failures } = setup();
   await plane.apply(table(topology([b1])));
-  for (const code of ['HEADGATE_RELAY_CLIENT_GONE', 'EMFILE', 'ENFILE']) {
-    relay.unreachable.set('b1@10.0.1.1', Object.assign(new Error(code), { code }));
+  const codes = ['CLIENT_GONE', 'CONNECT_LOCAL', 'CLOSED', 'CONNECT_TIMEOUT', 'CONNECT_REFUSED'] as const;
+  const probed: number[] = [];
+  for (const code of codes) {
+    relay.unreachable.set('b1@10.0.1.1', new HeadgateError(`HEADGATE_RELAY_${code}`, 'connect failed'));
     await relay.connect('chat', 1);
-    const wrapped = Object.assign(
-      new Error('connect failed', { cause: Object.assign(new Error(code), { code }) }),
-    );
-    relay.unreachable.set('b1@10.0.1.1', wrapped);
-    await relay.connect('chat', 1);
+    probed.push(failures.length);
   }
-  t.deepEqual(failures, []);
+  t.deepEqual(probed, [0, 0, 0, 1, 2]);
 });
 
 test('without an eligible balancer clients are refused and counted; when all fail, counted apart', async (t) => {
@@ -95,7 +93,7 @@ test('without an eligible balancer clients are refused and counted; when all fai
   await plane.apply(table(topology([b1]), { health: { 'b1@10.0.1.1': { state: 'down' } } }));
   t.is(await relay.connect('chat', 1), 'no-destination');
   await plane.apply(table(topology([b1])));
-  relay.unreachable.set('b1@10.0.1.1', Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }));
+  relay.unreachable.set('b1@10.0.1.1', new HeadgateError('HEADGATE_RELAY_CONNECT_REFUSED', 'refused'));
   t.is(await relay.connect('chat', 1), 'connect-failed');
   const expected = { accepted: 2, refusedNoBalancer: 1, refusedUnreachable: 1, connections: 0 };
   t.deepEqual(plane.stats().total, expected);
