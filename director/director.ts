@@ -204,9 +204,8 @@ class DirectorNode implements TierNode {
       exhausted,
       'out of file descriptors: raise the limit of open files',
     );
-    if (this.#forgetRemoved()) {
-      this.#setTargets();
-      this.#refreshSoon();
-    } else if (this.#incomplete) this.#refreshSoon();
+    if (this.#forgetRemoved()) this.#setTargets();
+    // Also tries again what could not be applied, and sees what no event tells: that the monitor doubts itself.
+    this.#refreshSoon();
   }
 }

@@ -60,8 +60,7 @@ export class ProxyRouter implements Router {
     };
   }
 
-  failed(client: RelayClient, destination: Destination, error: HeadgateError): void {
-    this.flows.place(client, undefined);
+  failed(_client: RelayClient, destination: Destination, error: HeadgateError): void {
     if (balancerFailures.has(error.code)) this.#options.onConnectFailure(destination.id);
   }
 
