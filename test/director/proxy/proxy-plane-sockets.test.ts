@@ -16,7 +16,7 @@ interface Setup {
   readonly of: Topology;
   readonly clock: ManualClock;
   readonly failures: string[];
-  connect(): Client;
+  readonly connect: () => Client;
 }
 
 const idOf = (name: string): string => `${name}@127.40.3.${name.slice(1)}`;
