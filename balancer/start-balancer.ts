@@ -1,0 +1,63 @@
+import { availableParallelism } from 'node:os';
+import { HeadgateError } from '../lib/errors/index.ts';
+import { getrlimitNofile, linuxAvailable, somaxconn } from '../lib/linux/index.ts';
+import { connectionLimit } from '../lib/relay/index.ts';
+import type { StartTier, TierContext } from '../node/tier-node.ts';
+import { refuseTakenPorts } from './port-check.ts';
+import { Supervisor } from './supervisor.ts';
+import { workerLimit } from './worker-limit.ts';
+import { forkWorker, type WorkerOutput } from './worker-process.ts';
+import { listenBacklog, workerServices } from './worker-services.ts';
+
+/** Open files a process may have where that cannot be asked: what most systems allow at least. */
+const usualDescriptors = 1_024;
+
+/** Starts the balancer `context.node`. Throws HEADGATE_BALANCER_* and what the workers could not open (HEADGATE_RELAY_*). */
+export const startBalancer: StartTier = (context) => startSupervisor(context, 'inherit');
+
+/** As `startBalancer`, with the workers' log going where `output` says. */
+export async function startSupervisor(context: TierContext, output: WorkerOutput): Promise<Supervisor> {
+  const { topology, node, log, clock } = context;
+  const me = topology.balancers.find(({ name }) => name === node);
+  if (me === undefined) throw new HeadgateError('HEADGATE_BALANCER_UNKNOWN', `no balancer is named ${node}`);
+  const linux = linuxAvailable();
+  if (!linux.available) {
+    log.warn({ why: linux.reason }, 'one worker with a plain listener: sharing a port needs Linux and koffi');
+  }
+  warnOfShortQueue(context);
+  await refuseTakenPorts(
+    workerServices(topology, me, []).map(({ endpoint }) => endpoint),
+    clock,
+  );
+
+  const workers = linux.available ? (me.workers ?? availableParallelism()) : 1;
+  const limit = workerLimit(
+    me.maxConnections,
+    workers,
+    connectionLimit(getrlimitNofile()?.soft ?? usualDescriptors),
+  );
+  log.info(`carries up to ${workers * limit} connections: ${workers} workers with ${limit} each`);
+  const secretVariable = 'env' in topology.secret ? topology.secret.env : undefined;
+  const supervisor = new Supervisor(context, me, {
+    workers,
+    workerLimit: limit,
+    reusePort: linux.available,
+    spawn: () => forkWorker(output, secretVariable),
+  });
+  try {
+    await supervisor.started();
+  } catch (error) {
+    await supervisor.close();
+    throw error;
+  }
+  return supervisor;
+}
+
+function warnOfShortQueue({ log }: TierContext): void {
+  const queue = somaxconn();
+  if (queue === undefined || queue >= listenBacklog) return;
+  log.warn(
+    `net.core.somaxconn is ${queue}, below the listeners' backlog of ${listenBacklog}; ` +
+      `run sysctl -w net.core.somaxconn=${listenBacklog}`,
+  );
+}

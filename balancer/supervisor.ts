@@ -1,0 +1,278 @@
+import { every, type Clock, type Timer } from '../lib/clock/index.ts';
+import { HeadgateError } from '../lib/errors/index.ts';
+import {
+  createHeartbeats,
+  createResponder,
+  type HeartbeatReply,
+  type Responder,
+} from '../lib/heartbeat/index.ts';
+import type { TierStatus } from '../node/node-status.ts';
+import { RateMeter } from '../node/rate-meter.ts';
+import type { TierContext, TierNode } from '../node/tier-node.ts';
+import type { Balancer, Topology } from '../topology/index.ts';
+import { AllowedDirectors } from './allowed-directors.ts';
+import { Conditions } from './conditions.ts';
+import { CounterTotals } from './counter-totals.ts';
+import { startDeadResets } from './dead-resets.ts';
+import { listenError, ListenFailures } from './listen-failures.ts';
+import { readinessOf } from './readiness.ts';
+import { UpstreamWatch } from './upstream-watch.ts';
+import { WorkerFleet, type FleetEvents, type FleetMember } from './worker-fleet.ts';
+import type { SpawnWorker } from './worker-process.ts';
+import type { PickRequest, WorkerConfig, WorkerReport } from './worker-protocol.ts';
+import { servicesOf, workerServices } from './worker-services.ts';
+
+/** How long a changed topology may take to reach all workers before `apply` goes on without them. */
+const applyTimeoutMs = 5_000;
+/** Workers that may die before they are ready until the start is given up. */
+const startDeaths = 3;
+/** How often forgotten servers, parted directors and the rate are looked after. */
+const housekeepingMs = 1_000;
+/** Every how many rounds of housekeeping a listener that could not be opened is tried again. */
+const retryRounds = 5;
+
+export interface SupervisorOptions {
+  readonly workers: number;
+  /** Most connections of each worker. */
+  readonly workerLimit: number;
+  readonly reusePort: boolean;
+  readonly spawn: SpawnWorker;
+}
+
+/** One balancer node: everything but the connections themselves, which its workers carry. */
+export class Supervisor implements TierNode, FleetEvents {
+  readonly #context: TierContext;
+  readonly #clock: Clock;
+  readonly #directors = new AllowedDirectors();
+  readonly #totals = new CounterTotals();
+  readonly #rate: RateMeter;
+  readonly #failures: ListenFailures;
+  readonly #conditions: Conditions;
+  readonly #upstreams: UpstreamWatch;
+  readonly #responder: Responder;
+  readonly #fleet: WorkerFleet;
+  readonly #limit: number;
+  readonly #timers: readonly Timer[];
+  #topology: Topology;
+  #me: Balancer;
+  #revision = 1;
+  #accepting = true;
+  #draining = false;
+  #drained: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+  #unservedDeaths = 0;
+  #rounds = 0;
+  #announced = '';
+
+  constructor(context: TierContext, me: Balancer, options: SupervisorOptions) {
+    const { topology, clock, log, key, node, control } = context;
+    const { heartbeat, cluster } = topology;
+    const { workers, workerLimit: limit, reusePort, spawn } = options;
+    this.#context = context;
+    this.#clock = clock;
+    this.#topology = topology;
+    this.#me = me;
+    this.#limit = workers * limit;
+    this.#rate = new RateMeter(clock);
+    this.#failures = new ListenFailures(log);
+    this.#conditions = new Conditions(clock);
+    this.#directors.apply(directorHosts(topology), clock.now());
+    const heartbeats = createHeartbeats({
+      settings: heartbeat,
+      key,
+      cluster,
+      node,
+      clock,
+      onChange: () => this.#healthChanged(),
+    });
+    this.#upstreams = new UpstreamWatch({ heartbeats, log, random: Math.random });
+    this.#upstreams.apply(topology, me.name);
+    this.#responder = createResponder({ control, reply: () => this.#reply() });
+    const start = { limit, reusePort, log: { level: log.level, bindings: log.bindings() } };
+    this.#fleet = new WorkerFleet(
+      { size: workers, spawn, start, clock, log, beat: heartbeat, events: this },
+      this.#config(),
+    );
+    this.#timers = [
+      every(clock, housekeepingMs, () => this.#keepHouse(), true),
+      startDeadResets({
+        clock,
+        dead: () => this.#upstreams.dead(),
+        reset: (upstream, most) => this.#resetDead(upstream, most),
+      }),
+    ];
+  }
+
+  /** Resolves when every worker listens for every service. */
+  async started(): Promise<void> {
+    const ready = (): boolean => this.#fleet.hasApplied(1);
+    await this.#conditions.when(() => ready() || this.#unservedDeaths >= startDeaths);
+    if (!ready()) {
+      throw new HeadgateError('HEADGATE_BALANCER_WORKERS', `${startDeaths} workers ended while they started`);
+    }
+    const failure = this.#fleet.members().flatMap(({ applied }) => applied?.failures ?? [])[0];
+    if (failure !== undefined) throw listenError(failure);
+  }
+
+  async apply(topology: Topology): Promise<void> {
+    const { log, node } = this.#context;
+    const me = topology.balancers.find(({ name }) => name === node);
+    if (me === undefined || me.host !== this.#me.host) {
+      log.warn('this balancer is no longer in the topology; what it has goes on as before');
+      return;
+    }
+    if (me.workers !== this.#me.workers || me.maxConnections !== this.#me.maxConnections) {
+      log.warn('a changed number of workers or connections takes effect at the next start');
+    }
+    this.#topology = topology;
+    this.#me = me;
+    this.#directors.apply(directorHosts(topology), this.#clock.now());
+    this.#fleet.setBeat(topology.heartbeat);
+    this.#upstreams.apply(topology, node);
+    await this.#publish();
+    this.#review();
+  }
+
+  status(): TierStatus {
+    const accepted = this.#totals.get('accepted');
+    return {
+      draining: this.#isDraining(),
+      connections: this.#connections(),
+      accepted,
+      newPerSecond: this.#rate.perSecond(accepted),
+      limit: this.#limit,
+      counters: { ...this.#totals.all(), ...this.#fleet.stats, ...this.#upstreams.stats },
+      watches: this.#upstreams.status(),
+      workers: this.#fleet
+        .members()
+        .map(({ pid, misses, report }) => ({ pid, misses, connections: report?.connections ?? 0 })),
+    };
+  }
+
+  drain(): Promise<void> {
+    return (this.#drained ??= this.#drain());
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  requests(member: FleetMember, requests: readonly PickRequest[]): readonly number[] {
+    return this.#upstreams.answer(member.id, requests);
+  }
+
+  report(_member: FleetMember, { counters }: WorkerReport): void {
+    this.#totals.add(counters);
+    this.#workersChanged();
+  }
+
+  applied(): void {
+    if (this.#fleet.hasApplied(this.#revision)) {
+      this.#failures.update(this.#fleet.members().flatMap(({ applied }) => applied?.failures ?? []));
+    }
+    this.#workersChanged();
+  }
+
+  gone(member: FleetMember, served: boolean): void {
+    this.#upstreams.workerGone(member.id);
+    if (!served) this.#unservedDeaths++;
+    this.#workersChanged();
+  }
+
+  async #drain(): Promise<void> {
+    this.#draining = true;
+    this.#review();
+    const enough = new Promise<void>((resolve) => {
+      this.#clock.after(2 * this.#topology.heartbeat.intervalMs, resolve, true);
+    });
+    await Promise.race([this.#responder.whenTold(), enough]);
+    this.#accepting = false;
+    await this.#publish();
+    await this.#conditions.when(() => this.#fleet.hasApplied(this.#revision) && this.#connections() === 0);
+  }
+
+  async #close(): Promise<void> {
+    for (const timer of this.#timers) timer.cancel();
+    this.#upstreams.close();
+    this.#conditions.close();
+    await this.#fleet.close();
+  }
+
+  #config(): WorkerConfig {
+    return {
+      revision: this.#revision,
+      accepting: this.#accepting,
+      services: workerServices(this.#topology, this.#me, this.#directors.hosts()),
+      upstreams: this.#upstreams.forWorkers(),
+    };
+  }
+
+  async #publish(): Promise<void> {
+    const revision = ++this.#revision;
+    this.#fleet.publish(this.#config());
+    await this.#conditions.when(() => this.#fleet.hasApplied(revision), applyTimeoutMs);
+  }
+
+  #keepHouse(): void {
+    this.#rate.sample(this.#totals.get('accepted'));
+    this.#upstreams.sweep();
+    const retry = this.#failures.any && ++this.#rounds % retryRounds === 0;
+    if (this.#directors.expire(this.#clock.now()) || retry) void this.#publish();
+  }
+
+  #healthChanged(): void {
+    this.#upstreams.healthChanged();
+    this.#review();
+  }
+
+  #workersChanged(): void {
+    this.#review();
+    this.#conditions.wake();
+  }
+
+  #resetDead(upstream: string, most: number): void {
+    const share = Math.ceil(most / Math.max(1, this.#fleet.members().length));
+    this.#fleet.broadcast({ kind: 'reset', upstream, most: share });
+  }
+
+  #connections(): number {
+    return this.#fleet.members().reduce((sum, { report }) => sum + (report?.connections ?? 0), 0);
+  }
+
+  #isDraining(): boolean {
+    return this.#draining || this.#me.state === 'drain';
+  }
+
+  #reply(): HeartbeatReply {
+    const members = this.#fleet.members();
+    const full = members.some(({ report }) => report?.full);
+    const services = servicesOf(this.#topology, this.#me.name).map(({ name }) => {
+      const state = readinessOf({
+        draining: this.#isDraining(),
+        listening: members.some(({ applied }) => applied?.listening.includes(name)),
+        full,
+        canTake: this.#upstreams.canTake(name),
+      });
+      const connections = members.reduce((sum, { report }) => sum + (report?.services[name] ?? 0), 0);
+      return [name, { state, connections }] as const;
+    });
+    return {
+      services: Object.fromEntries(services),
+      connections: this.#connections(),
+      topology: this.#topology.hash,
+    };
+  }
+
+  /** Tells the directors at once when the readiness of a service changed. */
+  #review(): void {
+    const readiness = Object.entries(this.#reply().services).map(([name, { state }]) => `${name}: ${state}`);
+    if (readiness.join() === this.#announced) return;
+    this.#announced = readiness.join();
+    this.#context.log.info({ readiness }, 'readiness changed');
+    this.#responder.announce();
+  }
+}
+
+function directorHosts({ directors }: Topology): readonly string[] {
+  return directors.map(({ host }) => host);
+}

@@ -1,0 +1,19 @@
+import type { Endpoint } from '../lib/address/index.ts';
+
+/** One chat server a balancer may send connections to. Immutable; a changed weight is a new object of the same id. */
+export interface Upstream {
+  /** Number of the upstream in this process; never given to another one. */
+  readonly id: number;
+  /** `name@host:port`: a chat server that moved is another upstream. */
+  readonly key: string;
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  /** At least 1: an upstream of weight 0 is not offered to schedulers. */
+  readonly weight: number;
+}
+
+/** Connections an upstream has now from all workers of this node, connects under way included. */
+export type Loads = (upstream: Upstream) => number;
+
+/** Whether an upstream must not be picked (down, full, tried already …). */
+export type Excluded = (upstream: Upstream) => boolean;

@@ -1,0 +1,49 @@
+/** The program of a worker process; forked by the supervisor, and gone with it. */
+import pino from 'pino';
+import { systemClock } from '../lib/clock/index.ts';
+import { createNodeRelay } from '../lib/relay/index.ts';
+import type { FromWorker, ToWorker } from './worker-protocol.ts';
+import { Worker } from './worker.ts';
+
+/** Most bytes of log waiting for a reader that is slow; what comes then is dropped and counted. */
+const logBufferBytes = 4 * 1024 * 1024;
+
+/** How long the clients of a worker that must go are given to be told. */
+const farewellMs = 1_000;
+
+// Not synchronous: a log reader that stalls must not stall the connections.
+const output = pino.destination({ dest: 1, sync: false, maxLength: logBufferBytes });
+let recordsDropped = 0;
+output.on('drop', () => void recordsDropped++);
+
+let worker: Worker | undefined;
+
+function send(message: FromWorker, sent?: () => void): void {
+  // When the channel is gone the supervisor is too, and `disconnect` ends this process.
+  process.send?.(message, undefined, {}, () => sent?.());
+}
+
+process.on('message', (message: ToWorker) => {
+  if (message.kind !== 'start') {
+    worker?.receive(message);
+    return;
+  }
+  const { start } = message;
+  const log = pino({ level: start.log.level }, output).child({ ...start.log.bindings, worker: process.pid });
+  worker = new Worker({
+    start,
+    clock: systemClock,
+    log,
+    createRelay: createNodeRelay,
+    send,
+    recordsDropped: () => recordsDropped,
+  });
+});
+
+// The supervisor decides when its workers end; a terminal and systemd signal the whole group.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+
+process.on('disconnect', () => {
+  setTimeout(() => process.exit(0), farewellMs);
+  void (worker?.close() ?? Promise.resolve()).finally(() => output.flush(() => process.exit(0)));
+});

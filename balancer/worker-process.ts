@@ -1,0 +1,64 @@
+import { fork } from 'node:child_process';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describeError } from '../lib/errors/index.ts';
+import type { ToWorker } from './worker-protocol.ts';
+
+/** A worker's process as the fleet handles it. */
+export interface WorkerProcess {
+  /** 0 when it could not be started; `onExit` tells why. */
+  readonly pid: number;
+  /** Dropped when the process is gone. */
+  send(message: ToWorker): void;
+  onMessage(run: (message: unknown) => void): void;
+  /** Runs once; `why` is one short line. No message comes afterwards. */
+  onExit(run: (why: string) => void): void;
+  /** Asks it to end its connections and exit. */
+  dismiss(): void;
+  /** SIGKILL: it is gone whatever state it is in. */
+  kill(): void;
+}
+
+export type SpawnWorker = () => WorkerProcess;
+
+/** Where workers write their log. `inherit`: to this process's standard output. */
+export type WorkerOutput = 'inherit' | ((chunk: string) => void);
+
+/** Forks worker-main; `secretVariable` is the environment variable a worker must not see. */
+export function forkWorker(output: WorkerOutput, secretVariable: string | undefined): WorkerProcess {
+  const program = new URL(`./worker-main${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
+  const env = { ...process.env };
+  if (secretVariable !== undefined) delete env[secretVariable];
+  const child = fork(fileURLToPath(program), [], {
+    env,
+    stdio: ['ignore', output === 'inherit' ? 'inherit' : 'pipe', 'inherit', 'ipc'],
+  });
+  if (output !== 'inherit') child.stdout?.setEncoding('utf8').on('data', output);
+  let gone = false;
+  const exit = (run: (why: string) => void, why: string): void => {
+    if (gone) return;
+    gone = true;
+    child.removeAllListeners('message');
+    run(why);
+  };
+  return {
+    pid: child.pid ?? 0,
+    send(message) {
+      // An error here means that the process is gone; `exit` tells.
+      if (child.connected) child.send(message, () => {});
+    },
+    onMessage: (run) => void child.on('message', run),
+    onExit(run) {
+      child.on('exit', (code, signal) =>
+        exit(run, signal === null ? `exit code ${code}` : `signal ${signal}`),
+      );
+      child.on('error', (error) => {
+        if (child.pid === undefined) exit(run, describeError(error));
+      });
+    },
+    dismiss() {
+      if (child.connected) child.disconnect();
+    },
+    kill: () => void child.kill('SIGKILL'),
+  };
+}

@@ -1,0 +1,30 @@
+import type { WorkerReport } from './worker-protocol.ts';
+
+/** A worker's numbers at one moment: gauges, and counters from start. */
+export interface WorkerNumbers {
+  readonly connections: number;
+  readonly services: Readonly<Record<string, number>>;
+  readonly full: boolean;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** Turns a worker's numbers into reports of what changed. */
+export class ReportWriter {
+  #last: WorkerNumbers = { connections: -1, services: {}, full: false, counters: {} };
+
+  /** The report that brings the supervisor up to date; undefined when nothing changed since the last one. */
+  next(now: WorkerNumbers): WorkerReport | undefined {
+    const counters: Record<string, number> = {};
+    for (const [name, value] of Object.entries(now.counters)) {
+      const change = value - (this.#last.counters[name] ?? 0);
+      if (change !== 0) counters[name] = change;
+    }
+    const { connections, services, full } = now;
+    const same =
+      Object.keys(counters).length === 0 &&
+      connections === this.#last.connections &&
+      full === this.#last.full;
+    this.#last = now;
+    return same ? undefined : { kind: 'report', connections, services, full, counters };
+  }
+}
