@@ -186,10 +186,11 @@ export class ChatClient {
     this.#nameRetries = 0;
     this.#server = welcome.server;
     this.#backoff.reset();
-    this.#options.welcome?.(welcome, again);
+    // First, because ids must arrive in order and the handler may send more.
     for (const message of this.#pending.messages()) this.#transport?.send(message);
     this.#who.people = [];
     if (this.#who.resolvers.length > 0) this.#transport?.send({ type: 'who' });
+    this.#options.welcome?.(welcome, again);
   }
 
   #listed({ people, total, more }: Extract<ServerMessage, { type: 'who' }>): void {

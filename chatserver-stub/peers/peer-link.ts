@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Endpoint } from '../../lib/address/index.ts';
 import type { Clock, Timer } from '../../lib/clock/index.ts';
 import type { ControlConnection } from '../../lib/control/index.ts';
-import { describeError, HeadgateError } from '../../lib/errors/index.ts';
+import { describeError, HeadgateError, isHeadgateError } from '../../lib/errors/index.ts';
 import { Backoff } from '../backoff.ts';
 import type { ChatCounters } from '../counters.ts';
 import { converse } from './conversation.ts';
@@ -186,7 +186,7 @@ export class PeerLink {
       return;
     }
     this.#grace?.cancel();
-    const leftMs = this.#brokenMs + graceMs(isRefused(error)) - clock.now();
+    const leftMs = this.#brokenMs + graceMs(isHeadgateError(error, 'HEADGATE_CONTROL_REFUSED')) - clock.now();
     this.#grace = clock.after(leftMs, () => this.#gone(), true);
   }
 
@@ -202,12 +202,4 @@ export class PeerLink {
     this.#options.counters.peerEventsLost += lost;
     this.#options.log.warn({ peer: this.node, lost, why }, 'gave up what waited for chat server');
   }
-}
-
-/** Nothing listens there: the process has ended. */
-function isRefused(error: unknown): boolean {
-  for (let link: unknown = error, depth = 0; link instanceof Error && depth < 8; link = link.cause, depth++) {
-    if ((link as NodeJS.ErrnoException).code === 'ECONNREFUSED') return true;
-  }
-  return false;
 }
