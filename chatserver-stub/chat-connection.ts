@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../lib/clock/index.ts';
 import type { Claim } from './claim.ts';
 import { parseClientMessage } from './client-messages.ts';
 import type { ChatCounters } from './counters.ts';
+import { HeaderStripper } from './header-stripper.ts';
 import {
   goodbyeMs,
   keepaliveMs,
@@ -63,11 +64,15 @@ export class ChatConnection {
     );
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepaliveMs);
+    const header = new HeaderStripper();
     socket.on('data', (chunk: Buffer) => {
-      this.#decoder.push(chunk);
+      const bytes = header.push(chunk);
+      if (bytes === undefined) return;
+      this.#decoder.push(bytes);
       this.#read();
     });
     socket.on('end', () => {
+      this.#decoder.push(header.end() ?? Buffer.alloc(0));
       this.#halfClosed = true;
       this.#read();
     });

@@ -30,6 +30,10 @@ export const chatErrors = part({
     meaning: 'Somebody else in the cluster chats under this name.',
     cure: 'choose another name',
   },
+  HEADGATE_CHAT_NOT_IN_TOPOLOGY: {
+    meaning: 'A chat server was started under a name that the topology does not have.',
+    cure: 'add the chat server to the topology, or give the name of one that is in it with --node',
+  },
   HEADGATE_CHAT_PEER_PROTOCOL: {
     meaning: 'A chat server sent another one something that this version does not understand.',
     cure: 'run the same version of headgate on every host',
