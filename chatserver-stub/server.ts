@@ -62,7 +62,12 @@ class ChatServer implements ChatServerNode {
     this.#topology = topology;
     this.#services = servicesOf(topology, node);
     this.#parts = chatParts(context, options);
-    this.#responder = createResponder({ control, reply: () => this.#reply() });
+    this.#responder = createResponder({
+      server: control,
+      reply: () => this.#reply(),
+      intervalMs: () => this.#topology.heartbeat.intervalMs,
+      clock,
+    });
     this.#rate = new RateMeter(clock);
     this.#timers.push(every(clock, rateSampleMs, () => this.#look(), true));
     const { pushIntervalMs } = options;
@@ -124,16 +129,11 @@ class ChatServer implements ChatServerNode {
   }
 
   async #drain(): Promise<void> {
-    const { clock, log } = this.#context;
+    const { log } = this.#context;
     this.#draining = true;
     this.#responder.announce();
     log.info({ connections: this.#parts.listener.connections }, 'draining');
-    let timer: Timer | undefined;
-    const enough = new Promise<void>((resolve) => {
-      timer = clock.after(beatsToBeTold * this.#topology.heartbeat.intervalMs, resolve, true);
-    });
-    await Promise.race([this.#responder.whenTold(), enough]);
-    timer?.cancel();
+    await this.#responder.whenTold(beatsToBeTold * this.#topology.heartbeat.intervalMs);
     this.#parts.listener.stopListening();
     await this.#parts.listener.empty();
   }
@@ -145,6 +145,7 @@ class ChatServer implements ChatServerNode {
     await listener.close();
     peers.close();
     hall.close();
+    this.#responder.close();
   }
 
   #reply(): ReturnType<typeof heartbeatReply> {
