@@ -44,6 +44,6 @@ export const chatErrors = part({
   },
   HEADGATE_CHAT_REFUSED: {
     meaning: 'A chat server refused a message or ended the connection for good.',
-    cure: 'see the reason in the message',
+    cure: '',
   },
 });
