@@ -1,10 +1,10 @@
 import { text } from 'node:stream/consumers';
 import { connect } from 'node:net';
 import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
+import { foreign, startCluster, type ClusterSpec } from '../cluster.ts';
 import { takeLoopbackBlock } from '../loopback-block.ts';
 import { testUnless } from '../test-unless.ts';
 import { until } from '../until.ts';
-import { foreign, startCluster, type ClusterSpec } from '../cluster.ts';
 import { ircMissing, startNgircd, startSic } from './irc.ts';
 
 testUnless(ircMissing)(
