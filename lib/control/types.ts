@@ -20,8 +20,11 @@ export interface ControlPeer {
   readonly id: number;
   /** True on the unix socket. */
   readonly local: boolean;
-  /** One-way message to the peer. False when its queue is full (counted) or it is gone. */
-  notify(method: string, body: Json): boolean;
+  /**
+   * One-way message to the peer. False when its queue is full (counted) or it is gone. `flushed` runs when the
+   * message has been handed to the kernel; never when the connection ends before.
+   */
+  notify(method: string, body: Json, flushed?: () => void): boolean;
   /** Runs once when the connection has ended; at once when it already has. */
   onClose(run: () => void): void;
 }
