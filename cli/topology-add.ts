@@ -1,6 +1,7 @@
 import { addBalancer, addChatServer, addDirector } from '../topology/index.ts';
 import type { Command } from './command.ts';
-import { editFile, parseArguments, usage, wholeNumber, wordsAndFile } from './topology-arguments.ts';
+import { parseOptions, usageError } from './options.ts';
+import { editFile, wholeNumber, wordsAndFile } from './topology-arguments.ts';
 
 const options = {
   host: { type: 'string' },
@@ -36,11 +37,11 @@ nodes. What would make the topology invalid is refused. FILE defaults to $HEADGA
 examples: headgate topology add balancer b3 --host 127.0.1.3 examples/local/topology.yaml
           headgate topology add chatserver c4 --address 127.0.2.4:7000 examples/local/topology.yaml`,
   async run(args, io) {
-    const { values, positionals } = parseArguments(args, options);
+    const { values, positionals } = parseOptions(args, options);
     const [kind = ''] = positionals;
     const allowed = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
     if (allowed === undefined) {
-      throw usage(
+      throw usageError(
         `add what? got ${JSON.stringify(kind)}`,
         'write add director, add balancer or add chatserver',
       );
@@ -48,9 +49,9 @@ examples: headgate topology add balancer b3 --host 127.0.1.3 examples/local/topo
     const { words, file } = wordsAndFile(positionals, ['KIND', 'NAME'], io);
     const name = words[1] ?? '';
     const surplus = Object.keys(values).find((option) => !(allowed as readonly string[]).includes(option));
-    if (surplus !== undefined) throw usage(`a ${kind} has no --${surplus}`);
+    if (surplus !== undefined) throw usageError(`a ${kind} has no --${surplus}`);
     const place = values[allowed[0]];
-    if (typeof place !== 'string') throw usage(`--${allowed[0]} missing`);
+    if (typeof place !== 'string') throw usageError(`--${allowed[0]} missing`);
     const common = pick({ control: wholeNumber(values.control, '--control') });
     const shared = {
       ...pick({ weight: wholeNumber(values.weight, '--weight') }),

@@ -1,6 +1,5 @@
 /** What the topology commands share: their arguments, and how they tell problems. */
-import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { errnoCode, HeadgateError, isHeadgateError } from '../lib/errors/index.ts';
+import { isHeadgateError } from '../lib/errors/index.ts';
 import {
   formatProblems,
   parseTopology,
@@ -9,28 +8,10 @@ import {
   type Problem,
 } from '../topology/index.ts';
 import { exitCodes, type CommandIo } from './command.ts';
+import { usageError } from './options.ts';
 
 /** Environment variable that names the topology file when the command line does not. */
 const fileVariable = 'HEADGATE_TOPOLOGY';
-
-type Options = NonNullable<ParseArgsConfig['options']>;
-
-/** A mistake on the command line. */
-export function usage(message: string, cure?: string): HeadgateError {
-  return new HeadgateError('HEADGATE_CLI_USAGE', message, cure === undefined ? {} : { cure });
-}
-
-/** Options and positional arguments. Throws HEADGATE_CLI_USAGE for what the command does not know. */
-export function parseArguments<const Config extends Options>(args: readonly string[], options: Config) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-  } catch (error) {
-    if (errnoCode(error)?.startsWith('ERR_PARSE_ARGS') !== true || !(error instanceof Error)) throw error;
-    // Node's texts go on with advice of their own after the first sentence.
-    const [first = ''] = error.message.split(/\. |\n/);
-    throw usage(first.charAt(0).toLowerCase() + first.slice(1));
-  }
-}
 
 /** The leading words and, last, FILE or $HEADGATE_TOPOLOGY. Throws HEADGATE_CLI_USAGE naming what is missing. */
 export function wordsAndFile(
@@ -39,13 +20,13 @@ export function wordsAndFile(
   { env }: CommandIo,
 ): { readonly words: readonly string[]; readonly file: string } {
   const words = positionals.slice(0, wanted.length);
-  if (words.length < wanted.length) throw usage(`${wanted.slice(words.length).join(' and ')} missing`);
+  if (words.length < wanted.length) throw usageError(`${wanted.slice(words.length).join(' and ')} missing`);
   if (positionals.length > wanted.length + 1) {
-    throw usage(`${JSON.stringify(positionals[wanted.length + 1])} is one argument too many`);
+    throw usageError(`${JSON.stringify(positionals[wanted.length + 1])} is one argument too many`);
   }
   const file = positionals[wanted.length] ?? env[fileVariable];
   if (file === undefined || file === '') {
-    throw usage('FILE missing', `give the topology file as the last argument, or set ${fileVariable}`);
+    throw usageError('FILE missing', `give the topology file as the last argument, or set ${fileVariable}`);
   }
   return { words, file };
 }
@@ -53,7 +34,7 @@ export function wordsAndFile(
 /** A whole number of an option; undefined when it was not given. */
 export function wholeNumber(text: string | undefined, option: string): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw usage(`${option} is ${JSON.stringify(text)}, not a whole number`);
+  if (!/^\d{1,9}$/.test(text)) throw usageError(`${option} is ${JSON.stringify(text)}, not a whole number`);
   return Number(text);
 }
 

@@ -1,6 +1,7 @@
 import { readTopology } from '../topology/index.ts';
 import { exitCodes, type Command } from './command.ts';
-import { parseArguments, tellProblems, tellWarnings, wordsAndFile } from './topology-arguments.ts';
+import { parseOptions } from './options.ts';
+import { tellProblems, tellWarnings, wordsAndFile } from './topology-arguments.ts';
 
 /** Tells everything that is wrong with a topology file, at once. */
 export const topologyCheck: Command = {
@@ -13,7 +14,7 @@ or one line about the valid topology, with its warnings. FILE defaults to $HEADG
 
 example: headgate topology check examples/local/topology.yaml`,
   async run(args, io) {
-    const { positionals } = parseArguments(args, {});
+    const { positionals } = parseOptions(args, {});
     const { file } = wordsAndFile(positionals, [], io);
     const result = await readTopology(file);
     if (result.topology === undefined) return tellProblems(result.problems, io);

@@ -1,6 +1,7 @@
 import { setState } from '../topology/index.ts';
 import type { Command } from './command.ts';
-import { editFile, parseArguments, wordsAndFile } from './topology-arguments.ts';
+import { parseOptions } from './options.ts';
+import { editFile, wordsAndFile } from './topology-arguments.ts';
 
 /** Sets a node to drain. */
 export const topologyDrain: Command = {
@@ -12,7 +13,7 @@ Writes state: drain. The node gets no new connections and keeps those it has. FI
 
 example: headgate topology drain b2 examples/local/topology.yaml`,
   async run(args, io) {
-    const { positionals } = parseArguments(args, {});
+    const { positionals } = parseOptions(args, {});
     const { words, file } = wordsAndFile(positionals, ['NAME'], io);
     const [name = ''] = words;
     return editFile(file, io, (text) => setState(text, name, 'drain', file), `${name} drains`);

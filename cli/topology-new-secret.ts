@@ -1,7 +1,7 @@
 import { HeadgateError } from '../lib/errors/index.ts';
 import { createSecretFile, newSecretText } from '../topology/index.ts';
 import { exitCodes, type Command } from './command.ts';
-import { parseArguments, usage } from './topology-arguments.ts';
+import { parseOptions, usageError } from './options.ts';
 
 /** Makes a cluster secret. */
 export const topologyNewSecret: Command = {
@@ -15,9 +15,9 @@ Without FILE the secret is printed, for an environment variable.
 examples: headgate topology new-secret ./cluster.key
           export HEADGATE_SECRET=$(headgate topology new-secret)`,
   async run(args, io) {
-    const { positionals } = parseArguments(args, {});
+    const { positionals } = parseOptions(args, {});
     const [file, extra] = positionals;
-    if (extra !== undefined) throw usage(`${JSON.stringify(extra)} is one argument too many`);
+    if (extra !== undefined) throw usageError(`${JSON.stringify(extra)} is one argument too many`);
     if (file === undefined) {
       io.out(newSecretText().trimEnd());
       return exitCodes.done;

@@ -1,6 +1,7 @@
 import { removeNode } from '../topology/index.ts';
 import type { Command } from './command.ts';
-import { editFile, parseArguments, wordsAndFile } from './topology-arguments.ts';
+import { parseOptions } from './options.ts';
+import { editFile, wordsAndFile } from './topology-arguments.ts';
 
 /** Removes a node from a topology file. */
 export const topologyRemove: Command = {
@@ -13,7 +14,7 @@ FILE defaults to $HEADGATE_TOPOLOGY.
 
 example: headgate topology remove b2 examples/local/topology.yaml`,
   async run(args, io) {
-    const { positionals } = parseArguments(args, {});
+    const { positionals } = parseOptions(args, {});
     const { words, file } = wordsAndFile(positionals, ['NAME'], io);
     const [name = ''] = words;
     return editFile(file, io, (text) => removeNode(text, name, file), `${name} removed`);

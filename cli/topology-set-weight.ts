@@ -1,6 +1,7 @@
 import { setWeight } from '../topology/index.ts';
 import type { Command } from './command.ts';
-import { editFile, parseArguments, wholeNumber, wordsAndFile } from './topology-arguments.ts';
+import { parseOptions } from './options.ts';
+import { editFile, wholeNumber, wordsAndFile } from './topology-arguments.ts';
 
 /** Changes the weight of a node. */
 export const topologySetWeight: Command = {
@@ -12,7 +13,7 @@ WEIGHT is a whole number from 0 to 1000; 0 takes nothing new. FILE defaults to $
 
 example: headgate topology set-weight b2 3 examples/local/topology.yaml`,
   async run(args, io) {
-    const { positionals } = parseArguments(args, {});
+    const { positionals } = parseOptions(args, {});
     const { words, file } = wordsAndFile(positionals, ['NAME', 'WEIGHT'], io);
     const [name = ''] = words;
     const weight = wholeNumber(words[1], 'WEIGHT') ?? 0;

@@ -1,7 +1,8 @@
 import { dirname, resolve } from 'node:path';
 import { readTopology, showTopology } from '../topology/index.ts';
 import { exitCodes, type Command } from './command.ts';
-import { parseArguments, tellProblems, tellWarnings, wordsAndFile } from './topology-arguments.ts';
+import { parseOptions } from './options.ts';
+import { tellProblems, tellWarnings, wordsAndFile } from './topology-arguments.ts';
 
 /** Prints the effective topology. */
 export const topologyShow: Command = {
@@ -14,7 +15,7 @@ only where it is. FILE defaults to $HEADGATE_TOPOLOGY.
 
 example: headgate topology show examples/local/topology.yaml`,
   async run(args, io) {
-    const { positionals } = parseArguments(args, {});
+    const { positionals } = parseOptions(args, {});
     const { file } = wordsAndFile(positionals, [], io);
     const result = await readTopology(file);
     if (result.topology === undefined) return tellProblems(result.problems, io);

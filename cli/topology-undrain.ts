@@ -1,6 +1,7 @@
 import { setState } from '../topology/index.ts';
 import type { Command } from './command.ts';
-import { editFile, parseArguments, wordsAndFile } from './topology-arguments.ts';
+import { parseOptions } from './options.ts';
+import { editFile, wordsAndFile } from './topology-arguments.ts';
 
 /** Ends the draining of a node. */
 export const topologyUndrain: Command = {
@@ -12,7 +13,7 @@ Removes the key state, which makes the node active. FILE defaults to $HEADGATE_T
 
 example: headgate topology undrain b2 examples/local/topology.yaml`,
   async run(args, io) {
-    const { positionals } = parseArguments(args, {});
+    const { positionals } = parseOptions(args, {});
     const { words, file } = wordsAndFile(positionals, ['NAME'], io);
     const [name = ''] = words;
     return editFile(file, io, (text) => setState(text, name, 'active', file), `${name} is active`);

@@ -1,24 +1,28 @@
 /** A forwarding plane carries out a forwarding table. Planes: proxy (here), later xdp and raw. */
 import type { ForwardingTable } from './forwarding-table.ts';
 
-/** Each counts from start, per service. */
+/** Each counts from start; the comment says whether it is expected to move in production. */
 export interface PlaneServiceStats {
   /** New connections taken. Expected. */
   accepted: number;
   /** Connections refused because no balancer was eligible. Not expected. */
   refusedNoBalancer: number;
-  /** Connections refused because the plane was full. Not expected. */
-  refusedFull: number;
+  /** Connections refused because every eligible balancer was tried and failed. Not expected. */
+  refusedUnreachable: number;
   /** Established now. */
   connections: number;
 }
 
 export interface PlaneStats {
-  readonly services: Readonly<Record<string, PlaneServiceStats>>;
-  /** Live connections (flows) by balancer. */
+  /** All services together, removed ones included. */
+  readonly total: Readonly<PlaneServiceStats>;
+  readonly services: Readonly<Record<string, Readonly<PlaneServiceStats>>>;
+  /** Live connections (flows) by balancer id. */
   readonly balancers: Readonly<Record<string, number>>;
   /** Most connections it carries. */
   readonly limit: number;
+  /** Connections refused because the plane was full, whatever their service. Not expected. */
+  readonly refusedFull: number;
   /** Anything else the plane counts, by name. */
   readonly counters: Readonly<Record<string, number>>;
 }
@@ -26,18 +30,24 @@ export interface PlaneStats {
 /** One flow the plane knows: a client's connection and the balancer it began with. */
 export interface Flow {
   readonly service: string;
+  /** `host:port`. */
   readonly client: string;
+  /** Id of the balancer. */
   readonly balancer: string;
 }
 
 export interface ForwardingPlane {
   readonly name: string;
-  /** Replaces the running table. Established connections stay where they are; those to dead balancers are ended, paced. */
+  /**
+   * Replaces the running table. Established connections stay where they are; those to dead balancers are ended, paced.
+   * Throws HEADGATE_DIRECTOR_APPLY when a part could not be applied; all other parts then are. May be called again.
+   */
   apply(table: ForwardingTable): Promise<void>;
   stats(): PlaneStats;
   /** At most `most` flows. */
   flows(most: number): readonly Flow[];
   /** Takes nothing new; resolves when the last flow has ended. */
   drain(): Promise<void>;
+  /** Ends everything. Idempotent. */
   close(): Promise<void>;
 }

@@ -24,4 +24,5 @@ export {
 } from './edit/index.ts';
 export { replaceFile } from './edit/replace-file.ts';
 export { jsonSchema, keyReference, type KeyReference } from './schema/walk.ts';
+export { nearest } from './suggest.ts';
 export { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';

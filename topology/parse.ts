@@ -38,7 +38,7 @@ export function parseTopology(text: string, fileName: string): ParseResult {
   }
   if (findings.length > 0 || file === undefined) return { problems: bounded(located(source, findings)) };
   const topology = resolveTopology(file, fileName);
-  return { topology, warnings: bounded(located(source, warningsOf(topology))) };
+  return { topology, warnings: bounded(located(source, warningsOf(topology, file))) };
 }
 
 function located(source: YamlSource, findings: readonly Finding[]): readonly Problem[] {

@@ -4,9 +4,9 @@ const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60
 const sizeUnits: Readonly<Record<string, number>> = { B: 1, KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 };
 
 /** What a duration looks like; also in the JSON Schema. */
-export const durationPattern = /^\d{1,12}(?:\.\d{1,6})?(?:ms|s|m|h)$/;
+export const durationPattern = /^\d{1,15}(?:\.\d{1,6})?(?:ms|s|m|h)$/;
 /** What a size looks like; also in the JSON Schema. */
-export const sizePattern = /^\d{1,12}(?:\.\d{1,6})?(?:B|KiB|MiB|GiB)$/;
+export const sizePattern = /^\d{1,15}(?:\.\d{1,6})?(?:B|KiB|MiB|GiB)$/;
 
 function parse(text: string, pattern: RegExp, units: Readonly<Record<string, number>>): number | undefined {
   if (!pattern.test(text)) return undefined;

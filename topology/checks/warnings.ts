@@ -1,15 +1,17 @@
 /** What is allowed but probably not meant. Looked for only in files without mistakes. */
 import { addressFamily, addressKind } from '../../lib/address/index.ts';
 import type { Finding } from '../problem.ts';
+import type { TopologyFile } from '../schema/index.ts';
 import type { Topology } from '../types.ts';
 import { listSome } from '../suggest.ts';
 
 /** Every warning of a valid topology. */
-export function warningsOf(topology: Topology): readonly Finding[] {
+export function warningsOf(topology: Topology, file: TopologyFile): readonly Finding[] {
   return [
     ...hashKeyWarning(topology),
     ...eligibleWarnings(topology),
     ...unusedWarnings(topology),
+    ...unusedPorts(topology, file),
     ...reachWarnings(topology),
   ];
 }
@@ -57,6 +59,23 @@ function unusedWarnings({ services, balancers, chatservers }: Topology): readonl
     }
   }
   return findings;
+}
+
+/** Ports for services that exist but do not use the balancer. */
+function unusedPorts({ balancers }: Topology, file: TopologyFile): readonly Finding[] {
+  return balancers.flatMap(({ name, ports }) =>
+    Object.keys(file.balancers[name]?.ports ?? {})
+      .filter((service) => !Object.hasOwn(ports, service))
+      .map((service): Finding => {
+        const message = `the service ${service} has a list of balancers that does not name ${name}`;
+        return {
+          code: 'HEADGATE_TOPOLOGY_UNUSED',
+          path: ['balancers', name, 'ports', service],
+          at: 'key',
+          message,
+        };
+      }),
+  );
 }
 
 interface Placed {

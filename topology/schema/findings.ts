@@ -1,5 +1,5 @@
 /** What the schema says of a file, as findings: expected, got, did you mean. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import { describeValue, mismatch, type Finding, type Path } from '../problem.ts';
 import { listSome, nearest } from '../suggest.ts';
 import { valueAt } from '../yaml-source.ts';
@@ -25,7 +25,9 @@ export function findingsOf(issue: z.core.$ZodIssue, value: unknown): readonly Fi
   }
   const input = valueAt(value, path);
   const message = mismatch(issue.message, describe(path, input), hint(path, input));
-  return [{ code: 'HEADGATE_TOPOLOGY_INVALID_VALUE', path, at: 'value', message }];
+  const isEmptyTier = input === null && path.length === 1 && schemaAt(path) instanceof z.ZodRecord;
+  const code = isEmptyTier ? 'HEADGATE_TOPOLOGY_EMPTY_TIER' : 'HEADGATE_TOPOLOGY_INVALID_VALUE';
+  return [{ code, path, at: 'value', message }];
 }
 
 /** Keys and secrets never reach a log, not even when they stand in the wrong place. */

@@ -1,0 +1,209 @@
+import type { Logger } from 'pino';
+import { every, type Clock, type Timer } from '../lib/clock/index.ts';
+import { describeError, HeadgateError } from '../lib/errors/index.ts';
+import type { Heartbeats } from '../lib/heartbeat/index.ts';
+import type { TierStatus } from '../node/node-status.ts';
+import { RateMeter } from '../node/rate-meter.ts';
+import type { TierContext, TierNode } from '../node/tier-node.ts';
+import type { Topology } from '../topology/index.ts';
+import { Alarms } from './alarms.ts';
+import { heartbeatTarget } from './balancer-identity.ts';
+import { directorStatus } from './director-status.ts';
+import { explainHandler, explainMethod } from './explain-request.ts';
+import { buildForwardingTable, type ForwardingTable } from './forwarding-table.ts';
+import type { DirectorParts } from './parts.ts';
+import type { ForwardingPlane } from './plane.ts';
+import { createProxyPlane } from './proxy/index.ts';
+import { afterTopologyChange, withConnections, type RemovedBalancer } from './removed-balancers.ts';
+import { logTableChange } from './table-log.ts';
+
+/** How often counts are sampled and forgotten things are looked for. */
+const housekeepingMs = 1_000;
+
+export async function startDirectorWith(context: TierContext, parts: DirectorParts): Promise<TierNode> {
+  const { topology, node } = context;
+  if (!topology.directors.some(({ name }) => name === node)) {
+    throw new HeadgateError(
+      'HEADGATE_DIRECTOR_NOT_IN_TOPOLOGY',
+      `there is no director ${node} in the topology`,
+    );
+  }
+  const director = new DirectorNode(context, parts);
+  try {
+    await director.start();
+  } catch (error) {
+    await director.close();
+    throw error;
+  }
+  return director;
+}
+
+class DirectorNode implements TierNode {
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #heartbeats: Heartbeats;
+  readonly #plane: ForwardingPlane;
+  readonly #meter: RateMeter;
+  readonly #alarms: Alarms;
+  #topology: Topology;
+  #removed: readonly RemovedBalancer[] = [];
+  #table: ForwardingTable;
+  #housekeeping: Timer | undefined;
+  #refresh: Timer | undefined;
+  /** The last table was not applied whole. */
+  #incomplete = false;
+  #draining = false;
+  #closed = false;
+
+  constructor({ topology, node, key, control, log, clock }: TierContext, parts: DirectorParts) {
+    this.#topology = topology;
+    this.#clock = clock;
+    this.#log = log;
+    this.#meter = new RateMeter(clock);
+    this.#alarms = new Alarms(clock, log);
+    this.#heartbeats = parts.createHeartbeats({
+      settings: topology.heartbeat,
+      identity: { key, cluster: topology.cluster, node },
+      log,
+      clock,
+      onChange: () => this.#refreshSoon(),
+      onReply: () => this.#refreshSoon(),
+    });
+    this.#plane = createProxyPlane({
+      ...parts,
+      clock,
+      log,
+      onConnectFailure: (id) => this.#heartbeats.probeNow(id),
+    });
+    this.#table = this.#buildTable();
+    control.handle(
+      explainMethod,
+      explainHandler(
+        () => this.#table,
+        () => this.#plane.flows(this.#plane.stats().limit),
+      ),
+    );
+  }
+
+  async start(): Promise<void> {
+    logTableChange(this.#log, this.#topology, undefined, this.#table);
+    await this.#plane.apply(this.#table);
+    this.#setTargets();
+    this.#housekeeping = every(this.#clock, housekeepingMs, () => this.#keepHouse(), true);
+    this.#log.info(`carries at most ${this.#plane.stats().limit} connections at one time`);
+  }
+
+  async apply(topology: Topology): Promise<void> {
+    if (this.#closed) return;
+    this.#removed = afterTopologyChange(this.#removed, this.#topology, topology);
+    this.#topology = topology;
+    this.#heartbeats.setSettings(topology.heartbeat);
+    this.#forgetRemoved();
+    this.#setTargets();
+    await this.#applyTable();
+  }
+
+  status(): TierStatus {
+    const stats = this.#plane.stats();
+    return directorStatus({
+      topology: this.#topology,
+      removed: this.#removed,
+      health: (id) => this.#heartbeats.health(id),
+      suspectsItself: this.#heartbeats.suspectsItself,
+      stats,
+      draining: this.#draining,
+      newPerSecond: this.#meter.perSecond(stats.total.accepted),
+    });
+  }
+
+  drain(): Promise<void> {
+    this.#draining = true;
+    return this.#plane.drain();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#refresh?.cancel();
+    this.#housekeeping?.cancel();
+    this.#heartbeats.close();
+    await this.#plane.close();
+  }
+
+  /** Many changes of one moment make one table. */
+  #refreshSoon(): void {
+    if (this.#closed) return;
+    this.#refresh ??= this.#clock.after(0, () => void this.#applyTable());
+  }
+
+  #buildTable(previous?: ForwardingTable): ForwardingTable {
+    return buildForwardingTable(
+      {
+        topology: this.#topology,
+        health: (id) => this.#heartbeats.health(id),
+        removed: this.#removed.map(({ id }) => id),
+        suspectsItself: this.#heartbeats.suspectsItself,
+      },
+      previous,
+    );
+  }
+
+  /** Never throws: what fails is logged and tried again, and what was running keeps running. */
+  async #applyTable(): Promise<void> {
+    this.#refresh?.cancel();
+    this.#refresh = undefined;
+    const table = this.#buildTable(this.#table);
+    if (table === this.#table && !this.#incomplete) return;
+    logTableChange(this.#log, this.#topology, this.#table, table);
+    this.#table = table;
+    this.#incomplete = false;
+    try {
+      await this.#plane.apply(table);
+    } catch (error) {
+      this.#incomplete = true;
+      this.#log.error(describeError(error));
+    }
+  }
+
+  #setTargets(): void {
+    this.#heartbeats.setTargets([
+      ...this.#topology.balancers.map((balancer) => heartbeatTarget(balancer, this.#topology)),
+      ...this.#removed.map(({ target }) => target),
+    ]);
+  }
+
+  #forgetRemoved(): boolean {
+    const left = withConnections(this.#removed, this.#plane.stats().balancers);
+    if (left === this.#removed) return false;
+    for (const { id } of this.#removed) {
+      if (!left.some((other) => other.id === id))
+        this.#log.info(`balancer ${id} was removed and has no connection left`);
+    }
+    this.#removed = left;
+    return true;
+  }
+
+  #keepHouse(): void {
+    const { total, refusedFull, limit, counters } = this.#plane.stats();
+    this.#meter.sample(total.accepted);
+    this.#alarms.check('refusedFull', refusedFull, `connections refused: the limit of ${limit} is reached`);
+    this.#alarms.check(
+      'refusedNoBalancer',
+      total.refusedNoBalancer,
+      'connections refused: no balancer is eligible',
+    );
+    this.#alarms.check(
+      'refusedUnreachable',
+      total.refusedUnreachable,
+      'connections refused: no balancer took them',
+    );
+    const exhausted = counters['descriptorsExhausted'] ?? 0;
+    this.#alarms.check(
+      'descriptorsExhausted',
+      exhausted,
+      'out of file descriptors: raise the limit of open files',
+    );
+    if (this.#forgetRemoved()) this.#setTargets();
+    // Also tries again what could not be applied, and sees what no event tells: that the monitor doubts itself.
+    this.#refreshSoon();
+  }
+}

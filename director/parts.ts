@@ -1,0 +1,17 @@
+import type { Endpoint } from '../lib/address/index.ts';
+import type { Heartbeats, HeartbeatsOptions } from '../lib/heartbeat/index.ts';
+import type { CreateRelay } from '../lib/relay/index.ts';
+
+/** What a director is made of; tests bring their own. */
+export interface DirectorParts {
+  readonly createRelay: CreateRelay;
+  readonly createHeartbeats: (options: HeartbeatsOptions) => Heartbeats;
+  /** PROXY v2 header for a connection from `source` to `destination`. */
+  readonly preface: (source: Endpoint, destination: Endpoint) => Uint8Array;
+  /** Most connections at one time. */
+  readonly limit: number;
+  /** From 0 (included) to 1. */
+  readonly random: () => number;
+  /** How fast connections to dead balancers are ended; default 5,000. */
+  readonly resetsPerSecond?: number;
+}

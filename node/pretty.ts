@@ -1,0 +1,20 @@
+import pretty from 'pino-pretty';
+import type { DestinationStream } from 'pino';
+
+const shape = {
+  colorize: process.stdout.isTTY,
+  translateTime: 'SYS:HH:MM:ss.l',
+  ignore: 'pid,hostname,node',
+  singleLine: true,
+} as const;
+
+/** A log stream that writes lines for people to standard output. */
+export function pinoPretty(): DestinationStream {
+  return pretty({ ...shape, sync: true });
+}
+
+/** Turns one JSON log line into a line for people; text that is no log line stays as it is. */
+export const prettyLine: (line: string) => string = (() => {
+  const format = pretty.prettyFactory(shape);
+  return (line) => (line.startsWith('{') ? format(line).trimEnd() : line);
+})();
