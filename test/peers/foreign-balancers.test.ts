@@ -1,10 +1,10 @@
 import { formatEndpoint } from '../../lib/address/index.ts';
+import { foreign, startCluster } from '../cluster.ts';
 import { takeLoopbackBlock } from '../loopback-block.ts';
 import { outputOf } from '../processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { testUnless } from '../test-unless.ts';
 import { until } from '../until.ts';
-import { foreign, startCluster } from '../cluster.ts';
 import { haproxyMissing, startHaproxy } from './haproxy.ts';
 import { nginxMissing, nginxStreamMissing, startNginxStream, startNginxWeb } from './nginx.ts';
 

@@ -1,8 +1,8 @@
 import { formatEndpoint } from '../../lib/address/index.ts';
+import { foreign, startCluster } from '../cluster.ts';
 import { takeLoopbackBlock } from '../loopback-block.ts';
 import { testUnless } from '../test-unless.ts';
 import { until } from '../until.ts';
-import { foreign, startCluster } from '../cluster.ts';
 import { redisCli, redisMissing, startRedis, subscribe } from './redis.ts';
 
 testUnless(redisMissing)(

@@ -4,12 +4,12 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { formatEndpoint } from '../../lib/address/index.ts';
+import { foreign, startCluster } from '../cluster.ts';
 import { takeLoopbackBlock } from '../loopback-block.ts';
 import { outputOf } from '../processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { testUnless } from '../test-unless.ts';
 import { until } from '../until.ts';
-import { foreign, startCluster } from '../cluster.ts';
 import { nginxMissing, startNginxWeb } from './nginx.ts';
 
 const mebibyte = 1_048_576;
