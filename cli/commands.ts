@@ -1,5 +1,5 @@
 import { balancerCommand } from './balancer.ts';
-import { chatCommand } from './chat.ts';
+import { chat } from './chat.ts';
 import { chatserverStubCommand } from './chatserver-stub.ts';
 import type { Command } from './command.ts';
 import { directorCommand } from './director.ts';
@@ -15,7 +15,7 @@ export const commands: readonly Command[] = [
   directorCommand,
   balancerCommand,
   chatserverStubCommand,
-  chatCommand,
+  chat,
   explainCommand,
   ...topologyCommands,
 ];

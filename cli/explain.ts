@@ -1,7 +1,8 @@
 import { formatEndpoint, parseEndpoint } from '../lib/address/index.ts';
 import type { ControlConnection, Json } from '../lib/control/index.ts';
 import { HeadgateError } from '../lib/errors/index.ts';
-import { controlEndpoints, explainMethod } from '../node/index.ts';
+import { explainMethod, type ExplainedClient } from '../director/index.ts';
+import { controlEndpoints } from '../node/index.ts';
 import { askTimeoutMs, closeAll, connectLocalNodes, connectNode, openTopology } from './cluster-access.ts';
 import { exitCodes, type Command } from './command.ts';
 import { parseOptions, usageError } from './options.ts';
@@ -38,7 +39,9 @@ Example: headgate explain 198.51.100.7:40123`,
     const file = values.topology ?? io.env['HEADGATE_TOPOLOGY'];
     const answer =
       file === undefined ? await askLocal(question, io.env) : await askRemote(file, question, io.env);
-    io.out(values.json ? JSON.stringify(answer) : renderExplanation(answer));
+    // Only a director with the cluster secret can have answered, and it runs this code.
+    const { explanations } = answer as unknown as { readonly explanations: readonly ExplainedClient[] };
+    io.out(values.json ? JSON.stringify(answer) : explanations.map(renderExplanation).join('\n\n'));
     return exitCodes.done;
   },
 };
@@ -75,17 +78,20 @@ async function askRemote(file: string, question: Json, env: Readonly<NodeJS.Proc
   throw new HeadgateError('HEADGATE_CLI_NO_DIRECTOR', 'no director answers', { cause: failure });
 }
 
-/** Nested values as indented `key: value` lines. */
-export function renderExplanation(value: Json, indent = ''): string {
-  if (Array.isArray(value)) return value.map((item: Json) => renderItem('-', item, indent)).join('\n');
-  if (typeof value !== 'object' || value === null) return `${indent}${String(value)}`;
-  return Object.entries(value)
-    .map(([key, item]) => renderItem(`${key}:`, item, indent))
-    .join('\n');
+/** One service's explanation as a few lines for people. */
+export function renderExplanation(explained: ExplainedClient): string {
+  const { service, listen, client, hash, slot, slots, balancer, endpoint, eligible, others, established } =
+    explained;
+  return [
+    `${client} to service ${service} (${listen})`,
+    `  hash          ${hash}, slot ${slot} of ${slots}`,
+    `  balancer      ${balancer === null ? 'none: a new connection is refused' : `${balancer} (${endpoint})`}`,
+    ...list('eligible', eligible, (each) => `${each.balancer}: weight ${each.weight}, ${each.slots} slots`),
+    ...list('not eligible', others, (each) => `${each.balancer}: ${each.why}`),
+    `  established   ${established ?? 'no connection of this client now'}`,
+  ].join('\n');
 }
 
-function renderItem(label: string, item: Json, indent: string): string {
-  return typeof item === 'object' && item !== null
-    ? `${indent}${label}\n${renderExplanation(item, `${indent}  `)}`
-    : `${indent}${label} ${String(item)}`;
+function list<Item>(label: string, items: readonly Item[], tell: (item: Item) => string): readonly string[] {
+  return items.map((item, index) => `  ${(index === 0 ? label : '').padEnd(12)}  ${tell(item)}`);
 }

@@ -2,7 +2,6 @@
 export { type StartTier, type TierContext, type TierNode } from './tier-node.ts';
 export {
   clusterStatusMethod,
-  explainMethod,
   statusMethod,
   type NodeStatus,
   type TierStatus,
@@ -17,3 +16,4 @@ export { version } from './version.ts';
 export type { ReadyMessage } from './run-node.ts';
 export { prettyLine } from './pretty.ts';
 export { missingRawSocket } from './optional-packages.ts';
+export { RateMeter } from './rate-meter.ts';

@@ -57,6 +57,3 @@ export interface NodeStatus extends TierStatus {
 
 /** Control request whose answer is a ClusterStatus: the asked node asks every other. */
 export const clusterStatusMethod = 'cluster-status';
-
-/** Control request to a director: where does this client go, and why. */
-export const explainMethod = 'explain';

@@ -4,7 +4,8 @@ import type { DestinationStream } from 'pino';
 const shape = {
   colorize: process.stdout.isTTY,
   translateTime: 'SYS:HH:MM:ss.l',
-  ignore: 'pid,hostname,node',
+  // What the message says already, or the reader knows.
+  ignore: 'pid,hostname,node,target,version',
   singleLine: true,
 } as const;
 

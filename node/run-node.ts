@@ -125,6 +125,9 @@ class NodeProcess {
     await this.#closeAll();
     removeSocket();
     this.#log.info(`${this.#address.tier} ${this.#name} has ended`);
+    // A channel somebody listens on keeps the process alive.
+    process.off('disconnect', this.#onOrphaned);
+    if (process.connected) process.disconnect();
     return code;
   }
 
@@ -214,16 +217,18 @@ class NodeProcess {
       void this.#watch?.reload();
     });
     // Started by `headgate up` (or another parent with a channel): never outlive it.
-    process.once('disconnect', () => {
-      this.#log.warn('the parent process is gone: ending now');
-      this.#exit.resolve(0);
-    });
+    process.once('disconnect', this.#onOrphaned);
     process.once('uncaughtException', (error) => {
       this.#log.fatal({ err: error }, `internal error, please report it: ${describeError(error)}`);
       removeQuietly(join(ensureRuntimeDirectory(this.#options.env), `${process.pid}.sock`));
       process.exit(1);
     });
   }
+
+  readonly #onOrphaned = (): void => {
+    this.#log.warn('the parent process is gone: ending now');
+    this.#exit.resolve(0);
+  };
 
   async #end(why: string, graceMs: number | undefined): Promise<void> {
     if (this.#ending) return;

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { backoffMs } from '../../lib/backoff/index.ts';
 import { systemClock, type Timer } from '../../lib/clock/index.ts';
+import { deferred, type Deferred } from '../../lib/deferred/index.ts';
 import { controlEndpoints, type ReadyMessage } from '../../node/index.ts';
 import type { Tier, Topology } from '../../topology/index.ts';
 
@@ -48,6 +49,7 @@ interface Running {
   readonly node: Node;
   readonly child: ChildProcess;
   readonly startedMs: number;
+  readonly ended: Deferred<void>;
 }
 
 /** Every node the topology lists, by identity. */
@@ -70,7 +72,6 @@ export class NodeProcesses {
   readonly #attempts = new Map<string, number>();
   #wanted: ReadonlyMap<string, Node> = new Map();
   #ending = false;
-  #onEmpty: (() => void) | undefined;
 
   constructor(options: NodeProcessesOptions) {
     this.#options = options;
@@ -108,7 +109,7 @@ export class NodeProcesses {
         env: { ...this.#options.env },
       },
     );
-    this.#running.set(node.key, { node, child, startedMs: performance.now() });
+    this.#running.set(node.key, { node, child, startedMs: performance.now(), ended: deferred() });
     for (const stream of [child.stdout, child.stderr])
       if (stream !== null)
         createInterface({ input: stream }).on('line', (line) => this.#options.onLine(node.name, line));
@@ -127,12 +128,11 @@ export class NodeProcesses {
   }
 
   #ended(node: Node, how: string): void {
-    const livedMs = performance.now() - (this.#running.get(node.key)?.startedMs ?? 0);
+    const running = this.#running.get(node.key);
     this.#running.delete(node.key);
-    if (this.#ending) {
-      if (this.#running.size === 0) this.#onEmpty?.();
-      return;
-    }
+    running?.ended.resolve();
+    const livedMs = performance.now() - (running?.startedMs ?? 0);
+    if (this.#ending) return;
     if (!this.#wanted.has(node.key)) {
       this.#options.onGone(node.name);
       return;
@@ -152,27 +152,27 @@ export class NodeProcesses {
     );
   }
 
-  /** Ends every node: SIGTERM, and SIGKILL for what is still there some seconds later. */
+  /**
+   * Ends every node, tier by tier from the front, so that nobody mourns a tier behind that ends on purpose: SIGTERM,
+   * and SIGKILL for what is still there some seconds later.
+   */
   async end(): Promise<void> {
     this.#ending = true;
     for (const timer of this.#restarts.values()) timer.cancel();
     this.#restarts.clear();
-    if (this.#running.size === 0) return;
-    const empty = new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-    });
-    this.#signal('SIGTERM');
-    const kill = systemClock.after(killAfterMs, () => this.kill());
-    await empty;
-    kill.cancel();
+    for (const tier of ['director', 'balancer', 'chatserver'] as const) {
+      const running = [...this.#running.values()].filter(({ node }) => node.tier === tier);
+      for (const { child } of running) child.kill('SIGTERM');
+      const kill = systemClock.after(killAfterMs, () => {
+        for (const { child } of running) child.kill('SIGKILL');
+      });
+      await Promise.all(running.map(({ ended }) => ended.promise));
+      kill.cancel();
+    }
   }
 
-  /** Ends every node at once. */
+  /** Ends every node at once; `end` then resolves. */
   kill(): void {
-    this.#signal('SIGKILL');
-  }
-
-  #signal(signal: NodeJS.Signals): void {
-    for (const { child } of this.#running.values()) child.kill(signal);
+    for (const { child } of this.#running.values()) child.kill('SIGKILL');
   }
 }
