@@ -45,7 +45,9 @@ export function showMessage(message: ServerMessage): string | undefined {
 
 export function showPeople({ people, total }: PeopleHere): string {
   const names = people.map(({ name, server }) => `${name}@${server}`).join(', ');
-  return printable(total > people.length ? `here: ${names} and ${total - people.length} more` : `here: ${names}`);
+  return printable(
+    total > people.length ? `here: ${names} and ${total - people.length} more` : `here: ${names}`,
+  );
 }
 
 /** Nothing that a terminal would take for a command of its own, whatever the server sent. */

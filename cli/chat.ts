@@ -148,7 +148,10 @@ function readArguments(args: readonly string[]): {
   if (values.name === undefined) throw usage('--name missing');
   const endpoint = parseEndpoint(address) ?? named(address);
   if (endpoint === undefined) {
-    throw new HeadgateError('HEADGATE_CHAT_ADDRESS', `${JSON.stringify(address)} is not an address with a port`);
+    throw new HeadgateError(
+      'HEADGATE_CHAT_ADDRESS',
+      `${JSON.stringify(address)} is not an address with a port`,
+    );
   }
   return { ...endpoint, name: values.name };
 }
