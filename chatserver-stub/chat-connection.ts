@@ -14,7 +14,13 @@ import {
   whoCost,
 } from './limits.ts';
 import { encodeLine, LineDecoder, overlong } from './line-codec.ts';
-import { isFault, type ClientMessage, type FaultCode, type MessageId, type ServerMessage } from './protocol.ts';
+import {
+  isFault,
+  type ClientMessage,
+  type FaultCode,
+  type MessageId,
+  type ServerMessage,
+} from './protocol.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 export interface ChatConnectionOptions {
@@ -126,9 +132,7 @@ export class ChatConnection {
 
   refuse(code: FaultCode, message: string, id?: MessageId): void {
     this.#options.counters.refusedMessages += 1;
-    this.tell(
-      id === undefined ? { type: 'error', code, message } : { type: 'error', code, message, id },
-    );
+    this.tell(id === undefined ? { type: 'error', code, message } : { type: 'error', code, message, id });
   }
 
   /** Says why and ends the connection: what was sent before still arrives, then FIN. */

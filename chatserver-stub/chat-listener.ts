@@ -58,10 +58,14 @@ export class ChatListener {
         resolve();
       });
     }).catch((error: unknown) => {
-      throw new HeadgateError('HEADGATE_CHAT_LISTEN', `listen for clients on ${formatEndpoint({ host, port })}`, {
-        cause: error,
-        ...cureOf(errnoCode(error)),
-      });
+      throw new HeadgateError(
+        'HEADGATE_CHAT_LISTEN',
+        `listen for clients on ${formatEndpoint({ host, port })}`,
+        {
+          cause: error,
+          ...cureOf(errnoCode(error)),
+        },
+      );
     });
     server.on('error', this.#options.trouble);
   }
@@ -80,7 +84,7 @@ export class ChatListener {
   async close(): Promise<void> {
     this.#closed = true;
     this.stopListening();
-    for (const connection of [...this.#connections.values()]) {
+    for (const connection of this.#connections.values()) {
       connection.bye('closing', 'this chat server is closing');
     }
     await this.empty();

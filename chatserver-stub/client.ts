@@ -72,13 +72,19 @@ export class ChatClient {
   #wasIn = false;
   #isOver = false;
   #nameRetries = 0;
-  #who: { people: Person[]; readonly resolvers: { done(here: PeopleHere): void; fail(error: Error): void }[] };
+  #who: {
+    people: Person[];
+    readonly resolvers: { done(here: PeopleHere): void; fail(error: Error): void }[];
+  };
 
   /** Begins to connect. Throws HEADGATE_CHAT_NAME. */
   constructor(options: ChatClientOptions) {
     const name = validName(options.name);
     if (name === undefined) {
-      throw new HeadgateError('HEADGATE_CHAT_NAME', `${JSON.stringify(options.name)} is not a name for chatting`);
+      throw new HeadgateError(
+        'HEADGATE_CHAT_NAME',
+        `${JSON.stringify(options.name)} is not a name for chatting`,
+      );
     }
     const { firstRetryMs = 200, longestRetryMs = 10_000, random = Math.random } = options;
     this.name = name;
@@ -198,7 +204,7 @@ export class ChatClient {
     if (more) return;
     const { people: all, resolvers } = this.#who;
     this.#who = { people: [], resolvers: [] };
-    for (const { done } of resolvers) done({ people: all, total });
+    for (const resolver of resolvers) resolver.done({ people: all, total });
   }
 
   #refused(error: Extract<ServerMessage, { type: 'error' }>): void {
@@ -238,8 +244,11 @@ export class ChatClient {
     this.#isIn = false;
     if (!this.#wasIn && this.#options.persistent !== true) {
       const { host, port } = this.#options;
-      const message = error === undefined ? `log in at ${host}:${port}: ${why}` : `connect to ${host}:${port}`;
-      this.#over(new HeadgateError('HEADGATE_CHAT_CONNECT', message, error === undefined ? {} : { cause: error }));
+      const message =
+        error === undefined ? `log in at ${host}:${port}: ${why}` : `connect to ${host}:${port}`;
+      this.#over(
+        new HeadgateError('HEADGATE_CHAT_CONNECT', message, error === undefined ? {} : { cause: error }),
+      );
       return;
     }
     const retryMs = this.#backoff.next();
@@ -254,7 +263,7 @@ export class ChatClient {
     this.#retry?.cancel();
     this.#transport?.close();
     this.#pending.refuseAll(error);
-    for (const { fail } of this.#who.resolvers.splice(0)) fail(error);
+    for (const resolver of this.#who.resolvers.splice(0)) resolver.fail(error);
     if (error.code !== 'HEADGATE_CHAT_CLOSED') this.#options.ended?.(error);
   }
 }

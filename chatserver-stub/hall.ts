@@ -3,7 +3,7 @@ import type { ChatConnection } from './chat-connection.ts';
 import type { Claim } from './claim.ts';
 import type { ChatCounters } from './counters.ts';
 import { Directory, type DirectoryChange } from './directory.ts';
-import { claimWaitMs, mostSeenIds } from './limits.ts';
+import { claimWaitMs, mostSeenIds, presenceDelayMs } from './limits.ts';
 import { encodeLine } from './line-codec.ts';
 import type { Delivery, PeerEvent, PeerPerson, Peers } from './peers/index.ts';
 import { mostPeoplePerPeer } from './peers/index.ts';
@@ -40,10 +40,14 @@ export class Hall implements Delivery {
   /** Claims of this process that people here were told of. */
   readonly #announced = new WeakSet<Claim>();
 
-  constructor(options: HallOptions, room = new Room()) {
+  constructor(options: HallOptions) {
+    const { clock } = options;
     this.#options = options;
-    this.#room = room;
-    this.#presence = new Presence(room, () => this.#directory.size, options.clock);
+    this.#room = new Room({
+      soon: (run) => void setImmediate(run),
+      later: (run) => void clock.after(presenceDelayMs, run, true),
+    });
+    this.#presence = new Presence(this.#room, () => this.#directory.size, clock);
   }
 
   get room(): Room {

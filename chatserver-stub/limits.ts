@@ -18,6 +18,9 @@ export const mostPeopleAnnounced = 2_000;
 /** Joins and leaves pushed at once (a chat server with many people came or went); beyond it, the new total is pushed. */
 export const mostAnnouncedAtOnce = 500;
 
+/** How long joins and leaves wait for more of their kind: each push is a write to everybody. */
+export const presenceDelayMs = 50;
+
 /** How often the number of people is pushed while they are too many to announce. */
 export const crowdIntervalMs = 5_000;
 

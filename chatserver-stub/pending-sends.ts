@@ -37,7 +37,10 @@ export class PendingSends {
     readonly acknowledged: Promise<void>;
   } {
     if (this.#pending.size >= this.#most) {
-      throw new HeadgateError('HEADGATE_CHAT_BACKLOG_FULL', `${this.#most} messages wait for an acknowledgement`);
+      throw new HeadgateError(
+        'HEADGATE_CHAT_BACKLOG_FULL',
+        `${this.#most} messages wait for an acknowledgement`,
+      );
     }
     const numbered = { ...message, id: ++this.#lastId };
     const acknowledged = new Promise<void>((resolve, reject) => {
@@ -58,7 +61,7 @@ export class PendingSends {
   }
 
   refuseAll(error: HeadgateError): void {
-    for (const id of [...this.#pending.keys()]) this.refuse(id, error);
+    for (const id of this.#pending.keys()) this.refuse(id, error);
   }
 
   #take(id: MessageId): Pending | undefined {

@@ -35,7 +35,7 @@ export class Presence {
     }
     if (lines.length === 0) return;
     if (this.#people() > mostPeopleAnnounced || lines.length > mostAnnouncedAtOnce) this.#tellCrowd();
-    else for (const line of lines) this.#room.broadcast(encodeLine(line), except);
+    else for (const line of lines) this.#room.broadcast(encodeLine(line), except, true);
   }
 
   close(): void {

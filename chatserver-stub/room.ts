@@ -8,20 +8,28 @@ interface Spoken {
   readonly except: Listener | undefined;
 }
 
+/** When a room writes out what was said; each runs its argument once. */
+export interface RoomTiming {
+  /** For what people say: at the end of this turn of the event loop. */
+  soon(run: () => void): void;
+  /** For what can wait a moment, to leave together with more of its kind. */
+  later(run: () => void): void;
+}
+
 /**
- * Everybody connected here. A line is encoded once for all of them; what comes together (in one turn of the event
- * loop) leaves in one write per listener, and the same buffer serves everybody who hears all of it.
+ * Everybody connected here. A line is encoded once for all of them; what comes together leaves in one write per
+ * listener, and the same buffer serves everybody who hears all of it. Lines stay in order, the patient ones too.
  */
 export class Room {
   readonly #listeners = new Set<Listener>();
-  readonly #defer: (run: () => void) => void;
+  readonly #timing: RoomTiming;
   #spoken: Spoken[] = [];
+  #scheduled: 'no' | 'later' | 'soon' = 'no';
   /** Listeners who came while lines were waiting: how many of these lines are before their time. */
   readonly #newcomers = new Map<Listener, number>();
 
-  /** `defer` runs a function soon, once. */
-  constructor(defer: (run: () => void) => void = setImmediate) {
-    this.#defer = defer;
+  constructor(timing: RoomTiming) {
+    this.#timing = timing;
   }
 
   get size(): number {
@@ -38,14 +46,23 @@ export class Room {
     this.#newcomers.delete(listener);
   }
 
-  /** Sends one encoded line to everybody but `except`. */
-  broadcast(line: Buffer, except?: Listener): void {
+  /** Sends one encoded line to everybody but `except`; a patient one may wait for others. */
+  broadcast(line: Buffer, except?: Listener, patient = false): void {
     if (this.#listeners.size === 0) return;
-    if (this.#spoken.push({ line, except }) === 1) this.#defer(() => this.flush());
+    this.#spoken.push({ line, except });
+    const flush = (): void => this.flush();
+    if (!patient && this.#scheduled !== 'soon') {
+      this.#scheduled = 'soon';
+      this.#timing.soon(flush);
+    } else if (patient && this.#scheduled === 'no') {
+      this.#scheduled = 'later';
+      this.#timing.later(flush);
+    }
   }
 
   /** Writes out what waits; otherwise done by itself. */
   flush(): void {
+    this.#scheduled = 'no';
     if (this.#spoken.length === 0) return;
     const spoken = this.#spoken;
     this.#spoken = [];

@@ -34,7 +34,10 @@ export function createStartChatServer(
     const server = new ChatServer(context, options);
     await server.listen(entry);
     const { address } = entry;
-    log.info({ address: formatEndpoint({ ...address, port: server.port }), limit: server.limit }, 'chat server listens');
+    log.info(
+      { address: formatEndpoint({ ...address, port: server.port }), limit: server.limit },
+      'chat server listens',
+    );
     return server;
   };
 }

@@ -122,7 +122,8 @@ export class Peers {
       log,
       counters,
       acceptable: (remote, link) =>
-        remote !== incarnation && ![...this.#links].some((other) => other !== link && other.remote === remote),
+        remote !== incarnation &&
+        ![...this.#links].some((other) => other !== link && other.remote === remote),
       graceMs: (refused) => {
         const { deadAfterMs } = this.#topology.heartbeat;
         return refused ? Math.min(closedGraceMs, deadAfterMs) : deadAfterMs;
@@ -159,6 +160,9 @@ export class Peers {
     const { node } = peer.identity;
     const named = this.#topology.chatservers.some(({ name }) => name === node && name !== this.#options.node);
     if (!this.#closed && !peer.local && (named || this.#inbox.knows(incarnation))) return;
-    throw new HeadgateError('HEADGATE_CHAT_PEER_UNKNOWN', `${node} is not another chat server of this topology`);
+    throw new HeadgateError(
+      'HEADGATE_CHAT_PEER_UNKNOWN',
+      `${node} is not another chat server of this topology`,
+    );
   }
 }

@@ -25,7 +25,8 @@ test(accepted, { type: 'ping' });
 
 const refused = test.macro({
   exec: (t, message: unknown, code: string) => t.like(parse(message), { fault: code }),
-  title: (_title, message: unknown, code: string) => `refused as ${code}: ${JSON.stringify(message).slice(0, 60)}`,
+  title: (_title, message: unknown, code: string) =>
+    `refused as ${code}: ${JSON.stringify(message).slice(0, 60)}`,
 });
 test(refused, null, 'bad-message');
 test(refused, 'login', 'bad-message');
@@ -57,9 +58,15 @@ test('bytes that are not JSON, or not UTF-8, are told apart from wrong messages'
 
 test('no bytes make it throw', (t) => {
   fc.assert(
-    fc.property(fc.oneof(fc.uint8Array(), fc.json().map(Buffer.from)), (bytes) => {
-      t.is(typeof parseClientMessage(Buffer.from(bytes)), 'object');
-    }),
+    fc.property(
+      fc.oneof(
+        fc.uint8Array(),
+        fc.json().map((text) => Buffer.from(text)),
+      ),
+      (bytes) => {
+        t.is(typeof parseClientMessage(Buffer.from(bytes)), 'object');
+      },
+    ),
   );
 });
 
@@ -75,7 +82,9 @@ test('whatever text is accepted fits into one line to the listeners, with the lo
 });
 
 test('a message that is no fault keeps only the fields of its type', (t) => {
-  const parsed = parseClientMessage(Buffer.from('{"type":"say","text":"hi","__proto__":{"id":1},"to":"bob"}'));
+  const parsed = parseClientMessage(
+    Buffer.from('{"type":"say","text":"hi","__proto__":{"id":1},"to":"bob"}'),
+  );
   t.false(isFault(parsed));
   t.deepEqual(parsed, { type: 'say', text: 'hi' });
 });

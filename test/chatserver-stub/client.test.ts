@@ -13,7 +13,10 @@ interface Watched {
   readonly ends: HeadgateError[];
 }
 
-function watched(t: Teardown, options: Omit<ChatClientOptions, 'welcome' | 'received' | 'lost' | 'ended'>): Watched {
+function watched(
+  t: Teardown,
+  options: Omit<ChatClientOptions, 'welcome' | 'received' | 'lost' | 'ended'>,
+): Watched {
   const received: ServerMessage[] = [];
   const welcomes: Watched['welcomes'] = [];
   const losses: Watched['losses'] = [];
@@ -56,7 +59,10 @@ test('what is said while the connection breaks again and again arrives once and 
     await until(() => ann.welcomes.length > round, { describe: 'the reconnect', everyMs: 5 });
   }
   await Promise.all(says);
-  const wanted = Array.from({ length: 200 }, (_, index) => `${Math.floor(index / 20) + 1}-${(index % 20) + 1}`);
+  const wanted = Array.from(
+    { length: 200 },
+    (_, index) => `${Math.floor(index / 20) + 1}-${(index % 20) + 1}`,
+  );
   for (const listener of [bob, cy]) {
     t.deepEqual(
       listener.all({ type: 'message' }).map((message) => 'text' in message && message.text),

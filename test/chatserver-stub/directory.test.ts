@@ -29,9 +29,12 @@ test('which claim wins does not depend on who asks, and is never a circle', (t) 
 
 test('chat servers that heard the same claims, in whatever order, agree on every name', (t) => {
   const origins = ['o1', 'o2', 'o3'];
-  const changes = fc.array(fc.oneof(claim, fc.record({ drop: fc.constantFrom('ann', 'bob'), origin: fc.constantFrom(...origins) })), {
-    maxLength: 30,
-  });
+  const changes = fc.array(
+    fc.oneof(claim, fc.record({ drop: fc.constantFrom('ann', 'bob'), origin: fc.constantFrom(...origins) })),
+    {
+      maxLength: 30,
+    },
+  );
   fc.assert(
     fc.property(changes, fc.infiniteStream(fc.nat(2)), (events, choices) => {
       const inOrder = new Directory();
@@ -74,7 +77,10 @@ test('joins and leaves as told add up to who is there', (t) => {
   );
 });
 
-function apply(directory: Directory, event: Claim | { readonly drop: string; readonly origin: string }): void {
+function apply(
+  directory: Directory,
+  event: Claim | { readonly drop: string; readonly origin: string },
+): void {
   if ('drop' in event) directory.drop(event.drop, event.origin);
   else directory.put(event);
 }

@@ -2,7 +2,11 @@
 import net from 'node:net';
 import { pino } from 'pino';
 import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
-import { createStartChatServer, type ChatServerNode, type ChatServerOptions } from '../../chatserver-stub/index.ts';
+import {
+  createStartChatServer,
+  type ChatServerNode,
+  type ChatServerOptions,
+} from '../../chatserver-stub/index.ts';
 import { LineDecoder, encodeLine, overlong } from '../../chatserver-stub/line-codec.ts';
 import type { ServerMessage } from '../../chatserver-stub/protocol.ts';
 import { parseServerMessage } from '../../chatserver-stub/server-messages.ts';
@@ -89,7 +93,13 @@ export async function startCluster(
   hosts: readonly string[],
   options: ClusterOptions = {},
 ): Promise<RunningChatServer[]> {
-  const { way = (_from, _to, port) => port, topology, clock = systemClock, entry, ...serverOptions } = options;
+  const {
+    way = (_from, _to, port) => port,
+    topology,
+    clock = systemClock,
+    entry,
+    ...serverOptions
+  } = options;
   const controls = hosts.map((host, index) => ({
     name: `c${index + 1}`,
     host,
@@ -198,17 +208,19 @@ function hasFields(message: object, fields: object): boolean {
 export class Cutter {
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
-  target: Endpoint | undefined;
+  /** Where the next connection goes. */
+  target: Endpoint | (() => Endpoint | undefined) | undefined;
   /** While true, new connections are reset. */
   refusing = false;
 
   constructor(t: Teardown) {
     this.#server = net.createServer((client) => {
-      if (this.target === undefined || this.refusing) {
+      const target = typeof this.target === 'function' ? this.target() : this.target;
+      if (target === undefined || this.refusing) {
         client.resetAndDestroy();
         return;
       }
-      const server = net.connect(this.target);
+      const server = net.connect(target);
       for (const [one, other] of [
         [client, server],
         [server, client],

@@ -30,18 +30,23 @@ const text = fc.string({ unit: 'binary' }).filter((value) => !/[\r\n]/.test(valu
 
 test('lines come out as they went in, however the bytes are cut and whenever they are asked for', (t) => {
   fc.assert(
-    fc.property(fc.array(text), fc.array(fc.nat()), fc.infiniteStream(fc.boolean()), (lines, places, asks) => {
-      const wanted = lines.map((line) => Buffer.from(line).toString());
-      const decoder = new LineDecoder(1_000);
-      const got: (string | typeof overlong)[] = [];
-      for (const chunk of cut(Buffer.from(lines.map((line) => `${line}\n`).join('')), places)) {
-        decoder.push(chunk);
-        if (asks.next().value === true) got.push(...drain(decoder));
-      }
-      got.push(...drain(decoder));
-      t.deepEqual(got, wanted);
-      t.is(decoder.bufferedBytes, 0);
-    }),
+    fc.property(
+      fc.array(text),
+      fc.array(fc.nat()),
+      fc.infiniteStream(fc.boolean()),
+      (lines, places, asks) => {
+        const wanted = lines.map((line) => Buffer.from(line).toString());
+        const decoder = new LineDecoder(1_000);
+        const got: (string | typeof overlong)[] = [];
+        for (const chunk of cut(Buffer.from(lines.map((line) => `${line}\n`).join('')), places)) {
+          decoder.push(chunk);
+          if (asks.next().value === true) got.push(...drain(decoder));
+        }
+        got.push(...drain(decoder));
+        t.deepEqual(got, wanted);
+        t.is(decoder.bufferedBytes, 0);
+      },
+    ),
   );
 });
 

@@ -14,7 +14,12 @@ test('two people on one chat server hear each other, joins and leaves, and who i
   await ann.hears({ type: 'joined', name: 'bob', server: 'c1' });
 
   ann.send({ type: 'say', text: 'hi', id: 1 });
-  t.deepEqual(await bob.hears({ type: 'message' }), { type: 'message', from: 'ann', server: 'c1', text: 'hi' });
+  t.deepEqual(await bob.hears({ type: 'message' }), {
+    type: 'message',
+    from: 'ann',
+    server: 'c1',
+    text: 'hi',
+  });
   await ann.hears({ type: 'delivered', id: 1 });
   t.deepEqual(ann.all({ type: 'message' }), [], 'nobody hears herself');
 
@@ -323,7 +328,13 @@ test('an address that is taken is an error with a cure', async (t) => {
   const control = createControlServer({ key, cluster: 'chat', node: 'c1', log: quiet });
   t.teardown(() => control.close());
   const topology = topologyOf([chatServerEntry('c1', '127.60.1.25', 1, { address: c1!.endpoint })]);
-  const context = { topology, key, control, log: quiet, clock: { now: () => 0, after: () => ({ cancel() {} }) } };
+  const context = {
+    topology,
+    key,
+    control,
+    log: quiet,
+    clock: { now: () => 0, after: () => ({ cancel() {} }) },
+  };
   const error = await t.throwsAsync(createStartChatServer()({ ...context, node: 'c1' }));
   t.like(error, { code: 'HEADGATE_CHAT_LISTEN' });
   t.regex(String(error?.cause), /EADDRINUSE/);

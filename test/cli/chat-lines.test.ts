@@ -11,7 +11,10 @@ test(typed, '/who', { kind: 'who' });
 test(typed, '/quit', { kind: 'quit' });
 test(typed, '/tell bob  are you there?', { kind: 'tell', to: 'bob', text: 'are you there?' });
 test(typed, '/tell bob', { kind: 'mistake', message: 'say /tell NAME TEXT' });
-test(typed, '/nick x', { kind: 'mistake', message: 'no command /nick; there are /who, /tell NAME TEXT and /quit' });
+test(typed, '/nick x', {
+  kind: 'mistake',
+  message: 'no command /nick; there are /who, /tell NAME TEXT and /quit',
+});
 test(typed, '//etc/hosts', { kind: 'say', text: '/etc/hosts' });
 
 test('who speaks is shown with the chat server they are on', (t) => {

@@ -8,7 +8,13 @@ import { Cutter, linked, startCluster, Talker } from '../chatserver-stub/helpers
 import { until } from '../until.ts';
 
 /** A command's input and output in memory. */
-function memoryIo(): { io: CommandIo; stdin: PassThrough; lines: string[]; errors: string[]; abort: AbortController } {
+function memoryIo(): {
+  io: CommandIo;
+  stdin: PassThrough;
+  lines: string[];
+  errors: string[];
+  abort: AbortController;
+} {
   const stdin = new PassThrough();
   const lines: string[] = [];
   const errors: string[] = [];
@@ -25,7 +31,10 @@ function memoryIo(): { io: CommandIo; stdin: PassThrough; lines: string[]; error
 }
 
 const shows = async (lines: readonly string[], line: string): Promise<unknown> =>
-  until(() => lines.includes(line), { describe: `the line ${line}; shown: ${lines.join(' | ')}`, everyMs: 5 });
+  until(() => lines.includes(line), {
+    describe: `the line ${line}; shown: ${lines.join(' | ')}`,
+    everyMs: 5,
+  });
 
 test('in a pipe it says every line, shows who is there, and ends when all is delivered', async (t) => {
   const servers = await startCluster(t, ['127.60.5.1', '127.60.5.2']);
@@ -133,7 +142,8 @@ const mistaken = test.macro({
     t.is(error !== undefined && 'code' in error ? error.code : undefined, code);
     t.regex(error?.message ?? '', message);
   },
-  title: (_title, args: readonly string[], _code: string, _message: RegExp) => `wrong: headgate chat ${args.join(' ')}`,
+  title: (_title, args: readonly string[], _code: string, _message: RegExp) =>
+    `wrong: headgate chat ${args.join(' ')}`,
 });
 test(mistaken, [], 'HEADGATE_CLI_USAGE', /HOST:PORT missing/);
 test(mistaken, ['127.0.0.1:9000'], 'HEADGATE_CLI_USAGE', /--name missing/);

@@ -5,7 +5,14 @@ import { Outbox } from '../../../chatserver-stub/peers/outbox.ts';
 import type { PeerEvent } from '../../../chatserver-stub/peers/peer-events.ts';
 
 const say = (text: string): PeerEvent => ({ kind: 'say', from: 'ann', session: 's', text, id: null });
-const tell = (to: string): PeerEvent => ({ kind: 'tell', from: 'ann', to, session: 's', text: 'psst', id: null });
+const tell = (to: string): PeerEvent => ({
+  kind: 'tell',
+  from: 'ann',
+  to,
+  session: 's',
+  text: 'psst',
+  id: null,
+});
 
 function receiver(silentMs = 1_000): { inbox: Inbox; heard: string[]; people: string[][] } {
   const heard: string[] = [];
