@@ -52,7 +52,7 @@ function make(t: ExecutionContext) {
     clock,
   });
   t.teardown(() => responder.close());
-  return { clock, responder, now, beat: (peer: ControlPeer) => beat!(null, peer) };
+  return { clock, responder, now, beat: (peer: ControlPeer) => beat!(null, peer) as Json };
 }
 
 test('a beat is answered with the present state', (t) => {
