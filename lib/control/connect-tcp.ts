@@ -55,6 +55,9 @@ export async function connectTcp(target: Endpoint | string, options: ConnectTcpO
     const failed = (error: Error): void => {
       const code = errnoCode(error);
       if (code === 'ECONNREFUSED' || code === 'ENOENT') fail(refused(name, code));
+      // The other end accepted, then closed before we looked: a process that was killed with us in its queue.
+      else if (code === 'ECONNRESET' || code === 'EPIPE')
+        fail(new HeadgateError('HEADGATE_CONTROL_CLOSED', `${name} reset the connection at once`));
       else
         fail(
           new HeadgateError('HEADGATE_CONTROL_UNREACHABLE', `cannot connect to ${name}`, { cause: error }),

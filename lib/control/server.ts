@@ -126,11 +126,14 @@ class Server implements BoundControlServer {
 
   async close(): Promise<void> {
     this.#closing = true;
-    const closed = [...this.#listeners].map(closeListener);
+    const ends = [...this.#listeners].map(closeListener);
     this.#listeners.clear();
     for (const peer of this.#peers) peer.close('the node closes its control channel');
-    for (const raw of this.#raws) if (!this.#peerRaws.has(raw)) raw.destroy();
-    await Promise.all(closed);
+    for (const raw of this.#raws) {
+      ends.push(new Promise((resolve) => raw.once('close', () => resolve())));
+      if (!this.#peerRaws.has(raw)) raw.destroy();
+    }
+    await Promise.all(ends);
   }
 
   #listener(arrived: (raw: net.Socket) => void): net.Server {

@@ -43,7 +43,7 @@ test('one-way messages arrive in order in both directions', async (t) => {
   });
   const connection = await join(t, endpoint);
   const pushed: string[] = [];
-  connection.onNotify((method, body) => pushed.push(`${method} ${String(body)}`));
+  connection.onNotify((method, body) => pushed.push(`${method} ${JSON.stringify(body)}`));
   const numbers = Array.from({ length: 50 }, (_, n) => n);
   t.true(numbers.every((n) => connection.notify('tell', n)));
   t.true(connection.notify('no-such-thing', null));

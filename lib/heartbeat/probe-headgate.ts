@@ -1,0 +1,101 @@
+import type { Endpoint } from '../address/index.ts';
+import type { Clock } from '../clock/index.ts';
+import { connectControl, type ControlConnection, type ControlKey } from '../control/index.ts';
+import { isHeadgateError } from '../errors/index.ts';
+import type { Send } from './monitor.ts';
+import { questionMs, type Probe, type ProbeEvent } from './probe.ts';
+import { announceMethod, heartbeatMethod, readReply } from './reply.ts';
+
+/** Who asks, and with which key. */
+export interface ControlIdentity {
+  readonly key: ControlKey;
+  readonly cluster: string;
+  readonly node: string;
+}
+
+/** One connection in use, being made or made. */
+interface Line {
+  readonly number: number;
+  readonly controller: AbortController;
+  connection?: ControlConnection;
+}
+
+/** Beats a headgate node over one persistent control connection. */
+export class HeadgateProbe implements Probe {
+  readonly #endpoint: Endpoint;
+  readonly #identity: ControlIdentity;
+  readonly #clock: Clock;
+  readonly #report: (event: ProbeEvent) => void;
+  #line: Line | undefined;
+
+  constructor(
+    endpoint: Endpoint,
+    identity: ControlIdentity,
+    clock: Clock,
+    report: (event: ProbeEvent) => void,
+  ) {
+    this.#endpoint = endpoint;
+    this.#identity = identity;
+    this.#clock = clock;
+    this.#report = report;
+  }
+
+  beat(send: Send): void {
+    if (send.fresh || this.#line === undefined) {
+      this.close();
+      this.#line = { number: send.connection, controller: new AbortController() };
+    }
+    void this.#ask(this.#line, send.beat);
+  }
+
+  close(): void {
+    const line = this.#line;
+    // First, so that the end of the connection is not reported.
+    this.#line = undefined;
+    line?.controller.abort();
+    line?.connection?.close();
+  }
+
+  async #ask(line: Line, beat: number): Promise<void> {
+    // A line given up meanwhile has nothing to say any more.
+    const report = (event: ProbeEvent): void => {
+      if (this.#line === line) this.#report(event);
+    };
+    try {
+      const connection = line.connection ?? (await this.#connect(line, report));
+      const reply = readReply(
+        await connection.request(heartbeatMethod, { node: this.#identity.node }, questionMs),
+      );
+      if (reply === undefined) report({ type: 'failed', beat, why: 'its answer is not a heartbeat reply' });
+      else report({ type: 'good', beat, reply });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      if (isHeadgateError(error, 'HEADGATE_CONTROL_REFUSED')) report({ type: 'refused', beat, why });
+      else if (!isHeadgateError(error, 'HEADGATE_CONTROL_CLOSED')) report({ type: 'failed', beat, why });
+      // A connection that was there reports its end itself.
+      else if (line.connection === undefined) report({ type: 'closed', connection: line.number, why });
+    }
+  }
+
+  async #connect(line: Line, report: (event: ProbeEvent) => void): Promise<ControlConnection> {
+    const connection = await connectControl({
+      ...this.#identity,
+      endpoint: this.#endpoint,
+      timeoutMs: questionMs,
+      clock: this.#clock,
+      signal: line.controller.signal,
+    });
+    line.connection = connection;
+    // Given up in the moment it was made.
+    if (line.controller.signal.aborted) connection.close();
+    connection.onNotify((method, body) => {
+      // Anything else is passed over: it changes nothing we know, and the next beat asks anyway.
+      const reply = method === announceMethod ? readReply(body) : undefined;
+      if (reply !== undefined) report({ type: 'announced', connection: line.number, reply });
+    });
+    connection.onClose((reason) => {
+      report({ type: 'closed', connection: line.number, why: `the connection ended (${reason})` });
+    });
+    return connection;
+  }
+}
