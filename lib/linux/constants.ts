@@ -12,6 +12,7 @@ export const SOCK_CLOEXEC = 0o2000000;
 /** include/uapi/asm-generic/socket.h */
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
+export const SO_ERROR = 4;
 export const SO_REUSEPORT = 15;
 
 /** include/uapi/linux/in.h, in6.h */

@@ -6,12 +6,21 @@ import { HeadgateError, isHeadgateError } from '../errors/index.ts';
  * `about` what it was done to. Facts: `errno` (positive number), `code` (its name), `call`.
  */
 export function syscallError(call: string, errno: number, about = ''): HeadgateError {
-  // libuv's table has negative numbers on Unix; what it does not know is told by number.
-  const [code, meaning] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, 'failed'];
+  const [code, meaning] = describeErrno(errno);
   const subject = about === '' ? call : `${call} ${about}`;
   return new HeadgateError('HEADGATE_LINUX_SYSCALL', `${subject}: ${meaning} (${code})`, {
     facts: { errno, code, call },
   });
+}
+
+/** The name of an errno: 104 is `ECONNRESET`. */
+export function errnoName(errno: number): string {
+  return describeErrno(errno)[0];
+}
+
+/** libuv's table has negative numbers on Unix; what it does not know is told by number. */
+function describeErrno(errno: number): readonly [code: string, meaning: string] {
+  return getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, 'failed'];
 }
 
 /** Whether `error` is a failed system call, optionally with the given code (`EADDRINUSE`). */

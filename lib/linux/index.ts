@@ -4,6 +4,12 @@
  * harmless elsewhere; ask linuxAvailable() before calling what needs system calls.
  */
 export { linuxAvailable, type LinuxAvailability } from './libc.ts';
-export { isSyscallError, syscallError } from './errno.ts';
-export { acceptQueue, listeningSocket, setUserTimeout, type AcceptQueue } from './sockets.ts';
+export { errnoName, isSyscallError, syscallError } from './errno.ts';
+export {
+  acceptQueue,
+  listeningSocket,
+  setUserTimeout,
+  takeSocketError,
+  type AcceptQueue,
+} from './sockets.ts';
 export { getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';

@@ -1,6 +1,6 @@
 import { addressFamily, formatEndpoint, type Endpoint } from '../address/index.ts';
 import * as constant from './constants.ts';
-import { syscallError } from './errno.ts';
+import { errnoName, syscallError } from './errno.ts';
 import { libc } from './libc.ts';
 import { encodeSockaddr } from './sockaddr.ts';
 
@@ -45,6 +45,16 @@ export function setUserTimeout(fd: number, timeoutMs: number): void {
   setNumber(fd, constant.IPPROTO_TCP, constant.TCP_USER_TIMEOUT, timeoutMs);
 }
 
+/**
+ * The error that waits at a socket (SO_ERROR), such as `ECONNRESET`, and takes it away; undefined when there is none.
+ * Throws HEADGATE_LINUX_SYSCALL.
+ */
+export function takeSocketError(fd: number): string | undefined {
+  const error = new Uint32Array(1);
+  getOption(fd, constant.SOL_SOCKET, constant.SO_ERROR, error);
+  return error[0] === 0 ? undefined : errnoName(error[0]!);
+}
+
 /** The accept queue of a listening socket. */
 export interface AcceptQueue {
   /** Established connections that wait to be accepted. */
@@ -61,12 +71,8 @@ const tcpInfo = { bytes: 32, queued: 24, backlog: 28 } as const;
 
 /** Throws HEADGATE_LINUX_SYSCALL. */
 export function acceptQueue(fd: number): AcceptQueue {
-  const { getsockopt, errno } = libc();
   const info = new Uint32Array(tcpInfo.bytes / 4);
-  const bytes = Uint32Array.of(tcpInfo.bytes);
-  if (getsockopt(fd, constant.IPPROTO_TCP, constant.TCP_INFO, byteView(info), byteView(bytes)) < 0) {
-    throw syscallError('getsockopt', errno(), 'TCP_INFO');
-  }
+  getOption(fd, constant.IPPROTO_TCP, constant.TCP_INFO, info);
   return { queued: info[tcpInfo.queued / 4] ?? 0, backlog: info[tcpInfo.backlog / 4] ?? 0 };
 }
 
@@ -78,6 +84,14 @@ function setNumber(fd: number, level: number, name: number, value: number): void
   number[0] = value;
   if (setsockopt(fd, level, name, numberBytes, 4) < 0) {
     throw syscallError('setsockopt', errno(), `level ${level} option ${name}`);
+  }
+}
+
+function getOption(fd: number, level: number, name: number, into: Uint32Array): void {
+  const { getsockopt, errno } = libc();
+  const bytes = Uint32Array.of(into.byteLength);
+  if (getsockopt(fd, level, name, byteView(into), byteView(bytes)) < 0) {
+    throw syscallError('getsockopt', errno(), `level ${level} option ${name}`);
   }
 }
 

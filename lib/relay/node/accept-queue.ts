@@ -12,7 +12,8 @@ export async function drainAcceptQueue(server: Server, accepts: () => number): P
   const waiting = queuedAt(server);
   const enough = accepts() + waiting;
   // A turn of the event loop accepts at least one; the bound is for a server that has stopped to.
-  for (let turns = 2 * waiting; turns > 0 && accepts() < enough && queuedAt(server) > 0; turns--) await nextTurn();
+  for (let turns = 2 * waiting; turns > 0 && accepts() < enough && queuedAt(server) > 0; turns--)
+    await nextTurn();
 }
 
 function queuedAt(server: Server): number {

@@ -2,13 +2,11 @@ import type { Destination, EndReason, RelayClient, RelaySettings } from '../type
 import { endReasonOf } from '../failures.ts';
 import type { Joined, RelayCore } from './core.ts';
 import type { Probed } from './half-closed.ts';
-import { handOver, whenDrained, type RelaySocket, type SocketOwner } from './relay-socket.ts';
+import { handOver, probe, whenDrained, type RelaySocket, type SocketOwner } from './relay-socket.ts';
 import { resetSocket, startReading, stopReading } from './socket-handle.ts';
 
 /** The most one read brings: libuv asks for 64 KiB (uv__read). */
 export const readBytes = 65_536;
-
-const nothing = Buffer.alloc(0);
 
 /** What an opening hands over when the destination is connected. */
 export interface JointParts {
@@ -81,11 +79,10 @@ export class Joint implements SocketOwner, Joined, Probed {
     if (--this.#socketsOpen === 0) this.#end('finished');
   }
 
-  /** A write of nothing sends nothing, but fails when the connection is dead (tcp_sendmsg looks at the error first). */
   probe(): void {
     for (const socket of [this.#parts.clientSocket, this.#parts.destinationSocket]) {
       const canTell = socket.readableEnded && !socket.writableEnded && socket.writableLength === 0;
-      if (canTell && !socket.destroyed) socket.write(nothing);
+      if (canTell && !socket.destroyed) probe(socket);
     }
   }
 

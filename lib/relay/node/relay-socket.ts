@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { linuxAvailable, isSyscallError, setUserTimeout } from '../../linux/index.ts';
+import { linuxAvailable, isSyscallError, setUserTimeout, takeSocketError } from '../../linux/index.ts';
 import { keepaliveIdleMs } from '../keepalive.ts';
 import type { RelaySettings } from '../types.ts';
 import { descriptorOf } from './socket-handle.ts';
@@ -46,7 +46,35 @@ function onData(this: RelaySocket, chunk: Buffer): void {
 }
 
 function onEnd(this: RelaySocket): void {
-  this[owner].peerEnded(this);
+  const error = hiddenError(this);
+  if (error === undefined) this[owner].peerEnded(this);
+  else this[owner].failed(this, error);
+}
+
+const nothing = Buffer.alloc(0);
+
+/**
+ * Writes nothing: that sends nothing, but fails when the connection is dead, for tcp_sendmsg looks at the error first. An
+ * error event follows then.
+ */
+export function probe(socket: RelaySocket): void {
+  socket.write(nothing);
+}
+
+/**
+ * The error behind an end that was none: when bytes and RST are found together, libuv (uv__stream_io, POLLHUP after a
+ * partial read) reports the bytes and then EOF, as if the peer had sent FIN.
+ */
+function hiddenError(socket: RelaySocket): Error | undefined {
+  const fd = descriptorOf(socket);
+  if (fd !== undefined && linuxAvailable().available) {
+    const code = takeSocketError(fd);
+    return code === undefined ? undefined : Object.assign(new Error(`read ${code}`), { code });
+  }
+  // Without system calls only a write can tell; after our own FIN nothing can.
+  if (!socket.writable || socket.writableLength > 0) return undefined;
+  probe(socket);
+  return socket.errored ?? undefined;
 }
 
 function onError(this: RelaySocket, error: Error): void {

@@ -1,0 +1,17 @@
+import test from 'ava';
+import { keepaliveIdleMs } from '../../../lib/relay/keepalive.ts';
+
+const idle = (keepaliveMs: number, userTimeoutMs: number): number =>
+  keepaliveIdleMs({ keepaliveMs, userTimeoutMs });
+
+test('ten probes fit between the first one and the user timeout', (t) => {
+  t.is(idle(300_000, 300_000), 290_000);
+  t.is(idle(300_000, 60_000), 50_000);
+  t.is(idle(100_000, 300_000), 100_000);
+});
+
+test('without a user timeout the idle time stays, and none means no probes', (t) => {
+  t.is(idle(300_000, 0), 300_000);
+  t.is(idle(0, 300_000), 0);
+  t.is(idle(300_000, 500), 1_000);
+});

@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import type { Endpoint } from '../../../lib/address/index.ts';
+import type { Peer } from './peer.ts';
+
+/** Bytes of the IPv4 connection local → remote that wait in the kernel of this machine (proc_net_tcp(5)). */
+export interface KernelQueues {
+  /** Written by its owner, not yet acknowledged by the other end. */
+  readonly unsent: number;
+  /** Received, not yet read by its owner. */
+  readonly unread: number;
+}
+
+/** Zeroes when there is no such connection. */
+export function kernelQueues(local: Endpoint, remote: Endpoint): KernelQueues {
+  const wanted = `${hex(local)} ${hex(remote)}`;
+  for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n')) {
+    const [, from, peer, , queues] = line.trim().split(/\s+/);
+    if (`${from} ${peer}` !== wanted || queues === undefined) continue;
+    const [unsent = '', unread = ''] = queues.split(':');
+    return { unsent: parseInt(unsent, 16), unread: parseInt(unread, 16) };
+  }
+  return { unsent: 0, unread: 0 };
+}
+
+/** Bytes on their way to a peer: with the kernel of the sender, with that of the peer, or read by it. */
+export function bytesWithKernelOrRead(peer: Peer): number {
+  const { localAddress, localPort, remoteAddress, remotePort } = peer.socket;
+  const here = { host: localAddress!, port: localPort! };
+  const there = { host: remoteAddress!, port: remotePort! };
+  return kernelQueues(there, here).unsent + kernelQueues(here, there).unread + peer.socket.bytesRead;
+}
+
+/** The form of /proc/net/tcp: the address as one little-endian word, the port as it is. */
+function hex({ host, port }: Endpoint): string {
+  const bytes = host.split('.').map(Number).toReversed();
+  return `${Buffer.from(bytes).toString('hex')}:${port.toString(16).padStart(4, '0')}`.toUpperCase();
+}
