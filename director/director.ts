@@ -63,9 +63,7 @@ class DirectorNode implements TierNode {
     this.#alarms = new Alarms(clock, log);
     this.#heartbeats = parts.createHeartbeats({
       settings: topology.heartbeat,
-      key,
-      cluster: topology.cluster,
-      node,
+      identity: { key, cluster: topology.cluster, node },
       log,
       clock,
       onChange: () => this.#refreshSoon(),
@@ -92,7 +90,7 @@ class DirectorNode implements TierNode {
     await this.#plane.apply(this.#table);
     this.#setTargets();
     this.#housekeeping = every(this.#clock, housekeepingMs, () => this.#keepHouse(), true);
-    this.#log.info({ limit: this.#plane.stats().limit }, 'most connections at one time');
+    this.#log.info(`carries at most ${this.#plane.stats().limit} connections at one time`);
   }
 
   async apply(topology: Topology): Promise<void> {

@@ -2,6 +2,7 @@
  * Tier 1, the director: sends each client to the balancer its hash names and keeps it there. Decisions are pure
  * (eligibility, forwarding table, plan, pick, explain); a forwarding plane carries them out.
  */
+export { startDirector } from './start-director.ts';
 export { startDirectorWith } from './director.ts';
 export type { DirectorParts } from './parts.ts';
 export {

@@ -14,7 +14,8 @@ export function logTableChange(
   for (const service of after.services) {
     const old = before?.services.find(({ name }) => name === service.name);
     if (old === undefined) logNewService(log, topology, service);
-    if (old?.owners.length === 0 && service.owners.length === 0) continue;
+    if (service.owners.length === 0 && (old === undefined ? isStarting(service) : old.owners.length === 0))
+      continue;
     if (old === undefined || old.maglev !== service.maglev) logOwners(log, service);
   }
   const gone = before?.services.filter(
@@ -26,10 +27,15 @@ export function logTableChange(
   }
 }
 
+/** Some balancer has not had the time to answer for a new service: nothing to warn of yet. */
+function isStarting({ balancers }: ServiceForwarding): boolean {
+  return balancers.some(({ standing }) => standing === 'unknown' || standing === 'not-serving');
+}
+
 function logNewService(log: Logger, topology: Topology, { name, listen, mode }: ServiceForwarding): void {
   const wanted = topology.services.find((service) => service.name === name)?.forwarding;
   const why = wanted === 'auto' ? ' (auto: it needs no privileges, and no other plane is built in)' : '';
-  log.info(`service ${name}: listening on ${formatEndpoint(listen)}, forwarding: ${mode}${why}`);
+  log.info(`service ${name}: VIP ${formatEndpoint(listen)}, forwarding: ${mode}${why}`);
 }
 
 function logOwners(log: Logger, { name, owners, balancers }: ServiceForwarding): void {

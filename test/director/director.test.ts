@@ -83,7 +83,7 @@ test('many changes of one moment make one table', async (t) => {
   t.is(clock.pending, 2, 'one refresh besides the housekeeping');
   clock.advance(0);
   const told = messages().filter((line) => line.includes('new connections'));
-  t.deepEqual(told.slice(1), ['service chat: new connections go to b1, b2']);
+  t.deepEqual(told, ['service chat: new connections go to b1, b2']);
 });
 
 test('a refused connect asks for the balancer at once', async (t) => {
@@ -279,6 +279,22 @@ test('drain stops accepting and resolves when idle; close ends it early', async 
   await setup.node.close();
   await drained;
   t.is(setup.clock.pending, 0);
+});
+
+test('the log tells when no balancer is left for new connections, and why', async (t) => {
+  const { beats, clock, messages } = await start(t, topology([b1, { ...b2, state: 'drain' }]));
+  t.false(
+    messages().some((line) => line.includes('no balancer')),
+    'not while they are first asked',
+  );
+  beats.set(id1, 'up');
+  clock.advance(0);
+  beats.set(id1, 'down');
+  clock.advance(0);
+  t.is(
+    messages().at(-1),
+    'service chat: no balancer is eligible, new connections are refused (b1 is down, b2 state: drain in the topology)',
+  );
 });
 
 test('forwarding: auto takes the proxy plane and says why', async (t) => {

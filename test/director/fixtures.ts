@@ -1,9 +1,13 @@
 import { pino, type Logger } from 'pino';
-import type { HealthState, HeartbeatTarget, TargetHealth } from '../../lib/heartbeat/index.ts';
+import type {
+  HealthState,
+  Heartbeats,
+  HeartbeatsOptions,
+  HeartbeatTarget,
+  TargetHealth,
+} from '../../lib/heartbeat/index.ts';
 import type { Balancer, Service, Topology } from '../../topology/index.ts';
 import { buildForwardingTable, type ForwardingTable } from '../../director/index.ts';
-import type { HeartbeatOptions } from '../../director/parts.ts';
-import type { Heartbeats } from '../../lib/heartbeat/index.ts';
 
 export const hashKey = '000102030405060708090a0b0c0d0e0f';
 
@@ -105,16 +109,18 @@ export class FakeHeartbeats implements Heartbeats {
   targets: readonly HeartbeatTarget[] = [];
   readonly probed: string[] = [];
   closed = false;
-  readonly options: HeartbeatOptions;
+  readonly options: HeartbeatsOptions;
   readonly #health = new Map<string, TargetHealth>();
 
-  constructor(options: HeartbeatOptions) {
+  constructor(options: HeartbeatsOptions) {
     this.options = options;
   }
 
   set(id: string, state: HealthState, change: Partial<TargetHealth> = {}): void {
-    this.#health.set(id, health(id, { state, ...change }));
-    this.options.onChange(health(id, { state, ...change }));
+    const before = this.health(id) ?? health(id, { state: 'unknown' });
+    const after = health(id, { state, ...change });
+    this.#health.set(id, after);
+    this.options.onChange(after, before);
   }
 
   setTargets(targets: readonly HeartbeatTarget[]): void {
@@ -142,9 +148,9 @@ export class FakeHeartbeats implements Heartbeats {
 }
 
 /** Resolves when `condition` holds; throws after five seconds. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadline = performance.now() + 5_000;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

@@ -116,3 +116,12 @@ export function nodeRelay(): { readonly createRelay: CreateRelay; readonly ports
   };
   return { createRelay, ports };
 }
+
+/** A port of `host` that nobody listens on now. */
+export async function freePort(host: string): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -16,7 +16,7 @@ interface Setup {
   readonly of: Topology;
   readonly clock: ManualClock;
   readonly failures: string[];
-  connect(): Client;
+  readonly connect: () => Client;
 }
 
 const idOf = (name: string): string => `${name}@127.40.3.${name.slice(1)}`;
@@ -78,10 +78,10 @@ test('without an eligible balancer a client gets RST at once and is counted', as
 test('a client whose balancer refuses is served by the next one, and the refusing one is probed', async (t) => {
   const { plane, backends, failures, connect } = await setup(t, 2);
   await backends[0]!.close();
-  const reached = await Promise.all(Array.from({ length: 12 }, () => connect().balancer()));
+  const reached = await Promise.all(Array.from({ length: 30 }, () => connect().balancer()));
   t.true(reached.every((name) => name === 'b2'));
   t.true(failures.length > 0 && failures.every((id) => id === idOf('b1')));
-  t.is(plane.stats().total.connections, 12);
+  t.is(plane.stats().total.connections, 30);
 });
 
 test('clients of a dead balancer get RST at the given rate, others notice nothing', async (t) => {
