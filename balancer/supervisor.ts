@@ -63,6 +63,7 @@ export class Supervisor implements TierNode, FleetEvents {
   #unservedDeaths = 0;
   #rounds = 0;
   #announced = '';
+  #complete = false;
 
   constructor(context: TierContext, me: Balancer, options: SupervisorOptions) {
     const { topology, clock, log, key, node, control } = context;
@@ -79,15 +80,20 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#directors.apply(directorHosts(topology), clock.now());
     const heartbeats = createHeartbeats({
       settings: heartbeat,
-      key,
-      cluster,
-      node,
+      identity: { key, cluster, node },
+      log,
       clock,
       onChange: () => this.#healthChanged(),
+      onReply: () => this.#healthChanged(),
     });
-    this.#upstreams = new UpstreamWatch({ heartbeats, log, random: Math.random });
+    this.#upstreams = new UpstreamWatch({ heartbeats, random: Math.random });
     this.#upstreams.apply(topology, me.name);
-    this.#responder = createResponder({ control, reply: () => this.#reply() });
+    this.#responder = createResponder({
+      server: control,
+      reply: () => this.#reply(),
+      intervalMs: () => this.#topology.heartbeat.intervalMs,
+      clock,
+    });
     const start = { limit, reusePort, log: { level: log.level, bindings: log.bindings() } };
     this.#fleet = new WorkerFleet(
       { size: workers, spawn, start, clock, log, beat: heartbeat, events: this },
@@ -101,6 +107,7 @@ export class Supervisor implements TierNode, FleetEvents {
         reset: (upstream, most) => this.#resetDead(upstream, most),
       }),
     ];
+    this.#complete = true;
   }
 
   /** Resolves when every worker listens for every service. */
@@ -182,10 +189,7 @@ export class Supervisor implements TierNode, FleetEvents {
   async #drain(): Promise<void> {
     this.#draining = true;
     this.#review();
-    const enough = new Promise<void>((resolve) => {
-      this.#clock.after(2 * this.#topology.heartbeat.intervalMs, resolve, true);
-    });
-    await Promise.race([this.#responder.whenTold(), enough]);
+    await this.#responder.whenTold(2 * this.#topology.heartbeat.intervalMs);
     this.#accepting = false;
     await this.#publish();
     await this.#conditions.when(() => this.#fleet.hasApplied(this.#revision) && this.#connections() === 0);
@@ -194,6 +198,7 @@ export class Supervisor implements TierNode, FleetEvents {
   async #close(): Promise<void> {
     for (const timer of this.#timers) timer.cancel();
     this.#upstreams.close();
+    this.#responder.close();
     this.#conditions.close();
     await this.#fleet.close();
   }
@@ -221,6 +226,8 @@ export class Supervisor implements TierNode, FleetEvents {
   }
 
   #healthChanged(): void {
+    // Servers that are never asked are up before this constructor has ended.
+    if (!this.#complete) return;
     this.#upstreams.healthChanged();
     this.#review();
   }

@@ -1,9 +1,7 @@
-import type { Logger } from 'pino';
 import type { Heartbeats } from '../lib/heartbeat/index.ts';
 import type { WatchedNode } from '../node/node-status.ts';
 import type { Topology } from '../topology/index.ts';
 import { watchedChatServer } from './balancer-status.ts';
-import { HealthLog } from './health-log.ts';
 import { UpstreamPool } from './upstream-pool.ts';
 import { heartbeatTargets } from './upstream-targets.ts';
 import type { PickRequest, WorkerUpstream } from './worker-protocol.ts';
@@ -21,7 +19,6 @@ export interface WatchStats {
 
 export interface UpstreamWatchOptions {
   readonly heartbeats: Heartbeats;
-  readonly log: Logger;
   readonly random: () => number;
 }
 
@@ -30,11 +27,9 @@ export class UpstreamWatch {
   readonly stats: WatchStats = { picks: 0, picksWithoutUpstream: 0, badReleases: 0 };
   readonly #pool: UpstreamPool;
   readonly #heartbeats: Heartbeats;
-  readonly #healthLog: HealthLog;
 
-  constructor({ heartbeats, log, random }: UpstreamWatchOptions) {
+  constructor({ heartbeats, random }: UpstreamWatchOptions) {
     this.#heartbeats = heartbeats;
-    this.#healthLog = new HealthLog(log);
     this.#pool = new UpstreamPool(random);
   }
 
@@ -47,7 +42,6 @@ export class UpstreamWatch {
 
   /** The heartbeats know something new. */
   healthChanged(): void {
-    this.#healthLog.update(this.#heartbeats.all());
     this.#pool.refresh((key) => this.#heartbeats.health(key));
   }
 

@@ -31,6 +31,8 @@ export function forkWorker(output: WorkerOutput, secretVariable: string | undefi
   if (secretVariable !== undefined) delete env[secretVariable];
   const child = fork(fileURLToPath(program), [], {
     env,
+    // A debugger's port belongs to the supervisor; a worker that wanted it too would not start.
+    execArgv: process.execArgv.filter((option) => !option.startsWith('--inspect')),
     stdio: ['ignore', output === 'inherit' ? 'inherit' : 'pipe', 'inherit', 'ipc'],
   });
   if (output !== 'inherit') child.stdout?.setEncoding('utf8').on('data', output);

@@ -31,11 +31,19 @@ export class FakeChatServer {
     return this;
   }
 
-  /** Stops listening and resets every connection. */
+  /** Stops listening; connections stay. */
+  async refuse(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    server?.close();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Stops listening and ends every connection. */
   async close(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) socket.destroy();
     if (server !== undefined) await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 

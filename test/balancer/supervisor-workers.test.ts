@@ -1,0 +1,143 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import type { TierStatus } from '../../node/node-status.ts';
+import type { Topology } from '../../topology/index.ts';
+import type { Client } from './client.ts';
+import { Client as TestClient } from './client.ts';
+import { alive, Block, chatServers, running, type Running } from './running.ts';
+import { until } from './until.ts';
+
+function pids({ node }: Running): number[] {
+  return node.status().workers!.map(({ pid }) => pid);
+}
+
+/** Twelve clients, and which worker carries how many of them once all reports are in. */
+async function twelveClients(
+  it: Running,
+): Promise<{ clients: Client[]; busiest: { pid: number; connections: number } }> {
+  const clients = await it.greeted(12);
+  await until('all are reported', () => it.node.status().connections === 12);
+  const [busiest] = it.node.status().workers!.toSorted((one, other) => other.connections - one.connections);
+  return { clients, busiest: busiest! };
+}
+
+test('a killed worker costs only its own connections, is replaced, and gives its places back', async (t) => {
+  const block = new Block(20);
+  await chatServers(t, block);
+  const it = await running(t, block, block.topology({}, { workers: 3 }));
+  const { clients, busiest } = await twelveClients(it);
+  const before = it.counter('accepted');
+  process.kill(busiest.pid, 'SIGKILL');
+  await until(
+    'its clients are told',
+    () => clients.filter(({ ended }) => ended !== '').length === busiest.connections,
+  );
+  await until('it is replaced', () => pids(it).length === 3 && !pids(it).includes(busiest.pid));
+  const left = 12 - busiest.connections;
+  t.is(
+    it.node.status().watches.reduce((sum, { connections }) => sum + connections, 0),
+    left,
+  );
+  t.is(it.counter('accepted'), before, 'what it counted stays');
+  t.is(it.counter('workersDied'), 1);
+  for (const client of clients) if (client.ended === '') await client.echo('still here');
+  t.is(clients.filter(({ ended }) => ended === '').length, left);
+  await until(
+    'the new one listens',
+    () => it.log.length > 0 && it.node.status().workers!.every(({ misses }) => misses === 0),
+  );
+  await it.greeted(12);
+});
+
+test('a stopped worker is replaced after three misses, and only its connections suffer', async (t) => {
+  const block = new Block(21);
+  await chatServers(t, block);
+  const it = await running(t, block, block.topology({}, { workers: 2 }));
+  const { clients, busiest } = await twelveClients(it);
+  process.kill(busiest.pid, 'SIGSTOP');
+  await until('it is killed', () => !alive(busiest.pid));
+  await until('it is replaced', () => pids(it).length === 2 && !pids(it).includes(busiest.pid));
+  t.is(it.counter('workersStuck'), 1);
+  await until(
+    'its clients are told',
+    () => clients.filter(({ ended }) => ended !== '').length === busiest.connections,
+  );
+  for (const client of clients) if (client.ended === '') await client.echo('still here');
+  await it.greeted(8);
+});
+
+test('workers ignore the signals a terminal sends to everybody', async (t) => {
+  const block = new Block(22);
+  await chatServers(t, block);
+  const it = await running(t, block, block.topology());
+  const client = await it.client().greeted();
+  const [pid] = pids(it);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid!, signal);
+  await client.echo('still here');
+  t.deepEqual(pids(it), [pid]);
+});
+
+/** Runs balancer b1 as a process of its own, with `files` descriptors at most; resolves when it listens. */
+async function program(
+  t: ExecutionContext,
+  topology: Topology,
+  files?: number,
+): Promise<{ child: ChildProcess; status: TierStatus }> {
+  const path = fileURLToPath(new URL('./balancer-program.js', import.meta.url));
+  const limit = files === undefined ? '' : `ulimit -n ${files}; `;
+  const child = spawn(
+    'sh',
+    ['-c', `${limit}exec "$0" "$@"`, process.execPath, path, JSON.stringify(topology)],
+    {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    },
+  );
+  t.teardown(() => child.kill('SIGKILL'));
+  const [status] = (await once(child, 'message')) as [TierStatus];
+  return { child, status };
+}
+
+async function ask(child: ChildProcess): Promise<TierStatus> {
+  child.send('status');
+  return ((await once(child, 'message')) as [TierStatus])[0];
+}
+
+test('the workers exit with their supervisor, also when it is killed', async (t) => {
+  const block = new Block(23);
+  await chatServers(t, block);
+  const { child, status } = await program(t, block.topology({}, { workers: 2 }));
+  await until('a server is up', async () => (await ask(child)).watches.some(({ state }) => state === 'up'));
+  const client = await new TestClient(block.balancer).greeted();
+  t.is(status.workers!.length, 2);
+  for (const { pid } of status.workers!) t.true(alive(pid));
+  child.kill('SIGKILL');
+  await until('they are gone', () => status.workers!.every(({ pid }) => !alive(pid)));
+  await until('the client is told', () => client.ended === 'reset');
+  t.pass();
+});
+
+test('with few descriptors the balancer knows its limit, refuses beyond it, and accepts again', async (t) => {
+  const block = new Block(24);
+  await chatServers(t, block);
+  const { child, status } = await program(t, block.topology(), 200);
+  t.true(status.limit > 10 && status.limit < 100, `${status.limit}`);
+  await until('a server is up', async () => (await ask(child)).watches.some(({ state }) => state === 'up'));
+  const clients = Array.from({ length: 150 }, () => new TestClient(block.balancer));
+  t.teardown(() => clients.forEach((client) => client.close()));
+  await until('each is served or refused', () =>
+    clients.every((client) => client.server !== '' || client.ended !== ''),
+  );
+  const served = clients.filter(({ server }) => server !== '');
+  t.is(served.length, status.limit);
+  t.true(clients.every(({ ended }) => ended === '' || ended === 'reset'));
+  await until(
+    'the refusals are counted',
+    async () => (await ask(child)).counters['refusedFull'] === 150 - served.length,
+  );
+  for (const client of served) client.close();
+  await until('all are gone', async () => (await ask(child)).connections === 0);
+  const late = await new TestClient(block.balancer).greeted();
+  late.close();
+});
