@@ -5,7 +5,7 @@
 import { isAlias, isMap, isSeq, type Node, type YAMLMap } from 'yaml';
 import { HeadgateError } from '../../lib/errors/index.ts';
 import { canonicalJson } from '../hash.ts';
-import { invalidTopology } from '../invalid-topology.ts';
+import { invalidTopology, refusedEdit } from '../invalid-topology.ts';
 import { parseTopology } from '../parse.ts';
 import { listSome, nearest } from '../suggest.ts';
 import type { NodeState, Tier, Topology } from '../types.ts';
@@ -239,7 +239,7 @@ function insertInTier(
 function checked(before: string, after: string, name: string, file: string): string {
   const result = parseTopology(after, file);
   if (result.topology === undefined) {
-    throw invalidTopology(result.problems, file, 'the change would make the topology invalid: ');
+    throw refusedEdit(result.problems, file);
   }
   const old = parseTopology(before, file).topology;
   if (old !== undefined && othersOf(old, name) !== othersOf(result.topology, name)) {
