@@ -23,22 +23,22 @@ export function addressConflicts(checked: CheckedFile): readonly Finding[] {
   const onDirectorMachine = directorMachines(checked);
   const usedPorts = portsByHost(listeners);
   const taken = new Map<string, Listener>();
-  const wildcards: Listener[] = [];
+  const wildcards = new Map<number, Listener>();
   const findings: Finding[] = [];
   for (const listener of listeners) {
     const isWildcard = addressKind(listener.host) === 'wildcard';
     // Wildcards are VIPs and come first, so only VIPs can meet a wildcard that follows them.
-    const rival =
-      taken.get(formatEndpoint(listener)) ??
-      wildcards.find(
-        ({ port }) => port === listener.port && (isWildcard || onDirectorMachine(listener.host)),
-      ) ??
-      (isWildcard
-        ? [...taken.values()].find(({ port, host }) => port === listener.port && onDirectorMachine(host))
-        : undefined);
+    const wildcard = wildcards.get(listener.port);
+    let rival = taken.get(formatEndpoint(listener));
+    if (wildcard !== undefined && (isWildcard || onDirectorMachine(listener.host))) rival ??= wildcard;
+    if (isWildcard) {
+      rival ??= [...taken.values()].find(
+        ({ port, host }) => port === listener.port && onDirectorMachine(host),
+      );
+    }
     if (rival === undefined) {
       taken.set(formatEndpoint(listener), listener);
-      if (isWildcard) wildcards.push(listener);
+      if (isWildcard) wildcards.set(listener.port, listener);
     } else {
       findings.push(conflict(listener, rival, usedPorts.get(listener.host) ?? new Set()));
     }

@@ -258,6 +258,6 @@ test('whatever the layout, an edit does what it says, touches one entry only and
         t.deepEqual(comments(after), kept);
       },
     ),
-    { numRuns: 120 },
+    { numRuns: 50 },
   );
 });

@@ -8,7 +8,7 @@ import {
   type TopologyWatch,
   type WatchOptions,
 } from '../../../topology/index.ts';
-import { sampleText, sampleWith, valid } from '../sample.ts';
+import { sampleWith, valid } from '../sample.ts';
 import { temporaryDirectory } from '../temporary.ts';
 import { until } from '../until.ts';
 
