@@ -20,7 +20,7 @@ interface Listener extends Endpoint {
 
 export function addressConflicts(checked: CheckedFile): readonly Finding[] {
   const listeners = listenersOf(checked);
-  const onDirectorMachine = directorMachines(checked);
+  const onDirectors = directorMachines(checked);
   const usedPorts = portsByHost(listeners);
   const taken = new Map<string, Listener>();
   const wildcards = new Map<number, Listener>();
@@ -30,11 +30,9 @@ export function addressConflicts(checked: CheckedFile): readonly Finding[] {
     // Wildcards are VIPs and come first, so only VIPs can meet a wildcard that follows them.
     const wildcard = wildcards.get(listener.port);
     let rival = taken.get(formatEndpoint(listener));
-    if (wildcard !== undefined && (isWildcard || onDirectorMachine(listener.host))) rival ??= wildcard;
+    if (wildcard !== undefined && (isWildcard || onDirectors(listener))) rival ??= wildcard;
     if (isWildcard) {
-      rival ??= [...taken.values()].find(
-        ({ port, host }) => port === listener.port && onDirectorMachine(host),
-      );
+      rival ??= [...taken.values()].find((other) => other.port === listener.port && onDirectors(other));
     }
     if (rival === undefined) {
       taken.set(formatEndpoint(listener), listener);
@@ -64,11 +62,12 @@ function conflict(listener: Listener, rival: Listener, used: Set<number>): Findi
   return { code: 'HEADGATE_TOPOLOGY_ADDRESS_CONFLICT', path, at: 'value', message };
 }
 
-/** Whether an address is known to be on a machine that runs a director. */
-function directorMachines({ file }: CheckedFile): (host: string) => boolean {
+/** Whether something is known to listen on a machine that runs a director. Every VIP does. */
+function directorMachines({ file }: CheckedFile): (listener: Listener) => boolean {
   const hosts = new Set(Object.values(file.directors).map(({ host }) => host));
   const anyLoopback = [...hosts].some((host) => addressKind(host) === 'loopback');
-  return (host) => hosts.has(host) || (anyLoopback && addressKind(host) === 'loopback');
+  return ({ path, host }) =>
+    path[0] === 'services' || hosts.has(host) || (anyLoopback && addressKind(host) === 'loopback');
 }
 
 function portsByHost(listeners: readonly Listener[]): ReadonlyMap<string, Set<number>> {
