@@ -63,6 +63,6 @@ test('equal meaning is an empty difference, and any other is not', (t) => {
       const second = valid(textOf(other, style));
       t.is(diffTopology(first, second).isEmpty, first.hash === second.hash);
     }),
-    { numRuns: 40 },
+    { numRuns: 20 },
   );
 });

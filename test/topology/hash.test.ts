@@ -46,7 +46,7 @@ test('order, layout, comments and written-out defaults do not change the hash', 
         t.is(valid(showTopology(plain)).hash, plain.hash);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
 });
 

@@ -344,7 +344,7 @@ test('any valid file survives being shown and read again', (t) => {
         t.deepEqual(topology[tier].map(({ name }) => name).toSorted(), Object.keys(data[tier]).toSorted());
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
 });
 
@@ -395,6 +395,6 @@ test('whatever is done to a valid file, it is a topology or located problems, an
         t.notRegex(formatProblem(problem), /[\r\n]/);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });

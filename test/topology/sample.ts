@@ -159,6 +159,8 @@ export const layout = fc.record({
   singleQuote: fc.boolean(),
   defaultStringType: fc.constantFrom('PLAIN', 'QUOTE_DOUBLE', 'QUOTE_SINGLE'),
   defaultKeyType: fc.constantFrom('PLAIN', 'QUOTE_DOUBLE'),
+  /** Anchors and aliases for parts that are the same. */
+  aliasDuplicateObjects: fc.boolean(),
 } as const);
 export type Layout = typeof layout extends fc.Arbitrary<infer Value> ? Value : never;
 

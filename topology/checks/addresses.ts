@@ -20,25 +20,23 @@ interface Listener extends Endpoint {
 
 export function addressConflicts(checked: CheckedFile): readonly Finding[] {
   const listeners = listenersOf(checked);
-  const onDirectorMachine = directorMachines(checked);
+  const onDirectors = directorMachines(checked);
   const usedPorts = portsByHost(listeners);
   const taken = new Map<string, Listener>();
-  const wildcards: Listener[] = [];
+  const wildcards = new Map<number, Listener>();
   const findings: Finding[] = [];
   for (const listener of listeners) {
     const isWildcard = addressKind(listener.host) === 'wildcard';
     // Wildcards are VIPs and come first, so only VIPs can meet a wildcard that follows them.
-    const rival =
-      taken.get(formatEndpoint(listener)) ??
-      wildcards.find(
-        ({ port }) => port === listener.port && (isWildcard || onDirectorMachine(listener.host)),
-      ) ??
-      (isWildcard
-        ? [...taken.values()].find(({ port, host }) => port === listener.port && onDirectorMachine(host))
-        : undefined);
+    const wildcard = wildcards.get(listener.port);
+    let rival = taken.get(formatEndpoint(listener));
+    if (wildcard !== undefined && (isWildcard || onDirectors(listener))) rival ??= wildcard;
+    if (isWildcard) {
+      rival ??= [...taken.values()].find((other) => other.port === listener.port && onDirectors(other));
+    }
     if (rival === undefined) {
       taken.set(formatEndpoint(listener), listener);
-      if (isWildcard) wildcards.push(listener);
+      if (isWildcard) wildcards.set(listener.port, listener);
     } else {
       findings.push(conflict(listener, rival, usedPorts.get(listener.host) ?? new Set()));
     }
@@ -64,11 +62,12 @@ function conflict(listener: Listener, rival: Listener, used: Set<number>): Findi
   return { code: 'HEADGATE_TOPOLOGY_ADDRESS_CONFLICT', path, at: 'value', message };
 }
 
-/** Whether an address is known to be on a machine that runs a director. */
-function directorMachines({ file }: CheckedFile): (host: string) => boolean {
+/** Whether something is known to listen on a machine that runs a director. Every VIP does. */
+function directorMachines({ file }: CheckedFile): (listener: Listener) => boolean {
   const hosts = new Set(Object.values(file.directors).map(({ host }) => host));
   const anyLoopback = [...hosts].some((host) => addressKind(host) === 'loopback');
-  return (host) => hosts.has(host) || (anyLoopback && addressKind(host) === 'loopback');
+  return ({ path, host }) =>
+    path[0] === 'services' || hosts.has(host) || (anyLoopback && addressKind(host) === 'loopback');
 }
 
 function portsByHost(listeners: readonly Listener[]): ReadonlyMap<string, Set<number>> {

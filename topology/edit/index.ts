@@ -5,7 +5,7 @@
 import { isAlias, isMap, isSeq, type Node, type YAMLMap } from 'yaml';
 import { HeadgateError } from '../../lib/errors/index.ts';
 import { canonicalJson } from '../hash.ts';
-import { invalidTopology } from '../invalid-topology.ts';
+import { invalidTopology, refusedEdit } from '../invalid-topology.ts';
 import { parseTopology } from '../parse.ts';
 import { listSome, nearest } from '../suggest.ts';
 import type { NodeState, Tier, Topology } from '../types.ts';
@@ -90,7 +90,7 @@ export function addChatServer(
 /** The text with a balancer or chat server set to drain, or back to active (which is the default: the key goes). */
 export function setState(text: string, name: string, state: NodeState, file = 'topology.yaml'): string {
   const source = read(text, file);
-  const { map } = nodeMap(source, name, 'state');
+  const map = nodeMap(source, name, 'state');
   const index = indexOf(map, 'state');
   const node = map.items[index]?.value as Node | undefined;
   let edited: string;
@@ -102,7 +102,7 @@ export function setState(text: string, name: string, state: NodeState, file = 't
 /** The text with another weight of a balancer or chat server. */
 export function setWeight(text: string, name: string, weight: number, file = 'topology.yaml'): string {
   const source = read(text, file);
-  const { map } = nodeMap(source, name, 'weight');
+  const map = nodeMap(source, name, 'weight');
   const node = map.items[indexOf(map, 'weight')]?.value as Node | undefined;
   const edited =
     node === undefined ? insertPair(text, map, 'weight', weight) : replaceScalar(text, node, weight);
@@ -163,7 +163,7 @@ function serviceList(source: YamlSource, service: string, tier: TierKey) {
 }
 
 /** The map of a balancer or chat server. */
-function nodeMap(source: YamlSource, name: string, key: string): { readonly map: YAMLMap } {
+function nodeMap(source: YamlSource, name: string, key: string): YAMLMap {
   const tier = tierOf(source, name);
   if (tier === 'director') {
     throw new HeadgateError(
@@ -178,7 +178,7 @@ function nodeMap(source: YamlSource, name: string, key: string): { readonly map:
   const map = section?.items[section === undefined ? -1 : indexOf(section, name)]?.value;
   if (isAlias(map)) throw unsupported(`${name} is the alias *${map.source}, which others share`);
   if (!isMap(map)) throw unsupported(`${name} is not a map`);
-  return { map };
+  return map;
 }
 
 function add(
@@ -239,7 +239,7 @@ function insertInTier(
 function checked(before: string, after: string, name: string, file: string): string {
   const result = parseTopology(after, file);
   if (result.topology === undefined) {
-    throw invalidTopology(result.problems, file, 'the change would make the topology invalid: ');
+    throw refusedEdit(result.problems, file);
   }
   const old = parseTopology(before, file).topology;
   if (old !== undefined && othersOf(old, name) !== othersOf(result.topology, name)) {

@@ -164,7 +164,7 @@ export function insertEntry(
   const inner = indentAt(text, start(value.items[0]));
   const lines = Object.entries(fields).map(([key, field]) => `${inner}${key}: ${inline(field)}`);
   const above = text.slice(0, lineStart(text, start(last)));
-  const isSpaced = map.items.length > 1 && /\n[ \t]*\r?\n$/.test(above);
+  const isSpaced = map.items.length > 1 && /\n[ \t]*\r?\n(?:[ \t]*#.*\r?\n)*$/.test(above);
   return insertLines(text, end(last), [...(isSpaced ? [''] : []), `${indent}${inline(name)}:`, ...lines]);
 }
 

@@ -91,6 +91,17 @@ const conflicts: readonly (readonly [string, string, readonly string[]])[] = [
     ],
   ],
   [
+    'a wildcard VIP after a VIP on the same port',
+    sampleWith('directors:', "  push:\n    listen: '[::]:9000'\n    balancers: [b3]\ndirectors:").replace(
+      'chatservers:',
+      '  b3: { host: 10.0.1.3 }\nchatservers:',
+    ),
+    [
+      't.yaml:9:13: services.push.listen: expected an address and port that nothing else on the machine listens on, got [::]:9000, which services.chat.listen has as 203.0.113.10:9000',
+      't.yaml:16:3: balancers.b3.ports.push: expected an address and port that nothing else on the machine listens on, got 10.0.1.3:9000, which balancers.b3.ports.chat has; did you mean ports: { push: 9001 }?',
+    ],
+  ],
+  [
     'two VIPs with one port at a balancer without ports of its own',
     sampleWith('directors:', '  push:\n    listen: 203.0.113.11:9000\n    balancers: [b2]\ndirectors:'),
     [
