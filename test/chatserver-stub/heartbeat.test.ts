@@ -52,7 +52,7 @@ test('balancers hear when it serves, is full, drains by topology, and how many a
   t.false(c1!.node.status().connections > 0);
 });
 
-test('a chat server that drains stops listening only when its balancers have been told', async (t) => {
+test('a chat server that drains tells its balancers and then stops listening', async (t) => {
   const [c1] = await startCluster(t, ['127.60.8.2']);
   const heartbeats = beat(t, c1!);
   await says(heartbeats, 'serving', 0);

@@ -87,6 +87,22 @@ test('a message is delivered only when every reachable chat server has it', asyn
   t.deepEqual(texts(bob!.all({ type: 'message' })), ['m1']);
 });
 
+test('what a client sends behind its login waits until the name is its own', async (t) => {
+  const { servers, cutters } = await cuttablePair(t, ['127.60.2.16', '127.60.2.17']);
+  const bob = new Talker(t, servers[0]!.endpoint);
+  await bob.login('bob');
+  for (const cutter of cutters) cutter.refusing = true;
+  for (const cutter of cutters) cutter.cut();
+  await until(() => servers[0]!.node.status().counters['peerBreaks'] === 1, { describe: 'the break' });
+  const ann = new Talker(t, servers[0]!.endpoint);
+  ann.send('{"type":"login","name":"ann"}\n{"type":"say","text":"hi"}\n');
+  await bob.hears({ type: 'message', from: 'ann' });
+  t.deepEqual(
+    bob.heard.slice(1).map(({ type }) => type),
+    ['joined', 'message'],
+  );
+});
+
 test('a chat server that stays away loses its people, and everybody is told anew when it returns', async (t) => {
   const { servers, cutters } = await cuttablePair(t, ['127.60.2.5', '127.60.2.6'], {
     topology: { heartbeat: { intervalMs: 50, misses: 3, rises: 2, deadAfterMs: 400 } },
