@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connectControl } from '../lib/control/index.ts';
 import { getrlimitNofile } from '../lib/linux/index.ts';
-import type { TierContext } from '../node/tier-node.ts';
+import type { TierContext } from '../node/index.ts';
 import { ChatListener } from './chat-listener.ts';
 import { newCounters, type ChatCounters } from './counters.ts';
 import { Hall } from './hall.ts';

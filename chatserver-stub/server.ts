@@ -2,9 +2,13 @@ import { every, type Timer } from '../lib/clock/index.ts';
 import { formatEndpoint } from '../lib/address/index.ts';
 import { HeadgateError } from '../lib/errors/index.ts';
 import { createResponder, type Responder } from '../lib/heartbeat/index.ts';
-import type { TierStatus } from '../node/node-status.ts';
-import { RateMeter } from '../node/rate-meter.ts';
-import type { StartTier, TierContext, TierNode } from '../node/tier-node.ts';
+import {
+  RateMeter,
+  type StartTier,
+  type TierContext,
+  type TierNode,
+  type TierStatus,
+} from '../node/index.ts';
 import type { ChatServer as ChatServerEntry, Topology } from '../topology/index.ts';
 import { encodeLine } from './line-codec.ts';
 import { chatParts, type ChatParts, type ChatServerOptions } from './parts.ts';

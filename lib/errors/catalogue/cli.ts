@@ -15,7 +15,7 @@ export const cliErrors = part({
     cure: 'say which one with --topology FILE',
   },
   HEADGATE_CLI_UP: {
-    meaning: 'headgate up could not bring up every node of the topology.',
+    meaning: 'The command headgate up could not bring up every node of the topology.',
     cure: 'mend what the lines above name, then start again',
   },
   HEADGATE_CLI_NO_DIRECTOR: {
