@@ -1,6 +1,6 @@
 /**
- * What net.Socket has and does not publish: its descriptor, reading switched on and off at once, and RST. Everything
- * of this engine that depends on Node's inside is in this file; tried on Node 20 and 24.
+ * What net.Socket does not publish or not get right: its descriptor, reading switched on and off at once, and RST at any
+ * moment. Everything of this engine that depends on Node's inside is in this file; tried on Node 20 and 24.
  */
 import type { Server, Socket } from 'node:net';
 
@@ -35,25 +35,16 @@ export function startReading(socket: Socket): void {
   if (code !== 0) socket.destroy(new Error(`reading could not be resumed (libuv ${code})`));
 }
 
-/**
- * Ends a connection with RST. Bytes the kernel has not taken are dropped, those it has taken and not sent too.
- * socket.resetAndDestroy() will not do: it waits until everything is written, then sends FIN, then RST, so that the peer
- * sees a regular end.
- */
+/** Ends a connection with RST. Bytes the kernel has not taken are dropped, those it has taken and not sent too. */
 export function resetSocket(socket: Socket): void {
   if (socket.destroyed) return;
   if (socket.connecting) {
     socket.destroy();
   } else if (socket.writableEnded && !socket.writableFinished && socket.writableLength === 0) {
-    // libuv refuses RST (EINVAL) while its shutdown is under way, which takes one turn of the event loop.
-    socket.once('finish', () => destroyWithReset(socket));
+    // While its shutdown is under way, for a turn of the event loop, libuv refuses RST (EINVAL in uv_tcp_close_reset),
+    // and Node would then lose the handle with its descriptor open.
+    socket.once('finish', () => socket.resetAndDestroy());
   } else {
-    destroyWithReset(socket);
+    socket.resetAndDestroy();
   }
-}
-
-function destroyWithReset(socket: Socket): void {
-  // The mark by which resetAndDestroy() tells destroy() to close with RST.
-  (socket as unknown as { resetAndClosing: boolean }).resetAndClosing = true;
-  socket.destroy();
 }

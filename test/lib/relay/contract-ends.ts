@@ -129,22 +129,6 @@ export const reset = test.macro<[Engine]>({
   },
 });
 
-export const resetWhileEnding = test.macro<[Engine]>({
-  title: (_, { name }) => `${name}: reset() ends a connection whose FIN is just being passed on`,
-  async exec(t, engine) {
-    const lab: Lab = await Lab.start(t, engine);
-    const [client, server] = await lab.pair();
-    client.end();
-    // Resetting in every turn of the event loop from now on meets the turn in which the FIN is under way.
-    while (lab.router.records.length === 0) {
-      await new Promise((resolve) => setImmediate(resolve));
-      if (lab.server.peers[0]?.ended === true || client.socket.writableFinished) lab.relay.reset('server', 1);
-    }
-    await until(() => client.closed && (server.failure !== '' || server.ended), 'both ends are told');
-    await lab.audit(t);
-  },
-});
-
 export const close = test.macro<[Engine]>({
   title: (_, { name }) => `${name}: close() ends everything with RST, at any stage, and onIdle() is told`,
   async exec(t, engine) {

@@ -23,7 +23,6 @@ for (const engine of engines) {
   test(ends.writeToGone, engine);
   test(ends.userTimeout, engine);
   test(ends.reset, engine);
-  test(ends.resetWhileEnding, engine);
   test(ends.close, engine);
 
   for (const [what, accept, pieces] of headers.goodHeaders) {
