@@ -27,13 +27,14 @@ export class NodeListener implements RelayListener {
     core.listeners.add(this.#registered);
     server.on('connection', (socket: Socket) => this.#accept(socket));
     server.on('error', (error) => {
+      // A failed accept concerns one client, whom the kernel tells; the server goes on.
       if (isExhaustion(error)) core.stats.descriptorsExhausted++;
     });
   }
 
   /** Rejects with HEADGATE_RELAY_PORT_TAKEN, _ADDRESS_NOT_LOCAL, _PORT_FORBIDDEN, _REUSEPORT_UNAVAILABLE, _LISTEN_FAILED. */
   static async listen(core: RelayCore, spec: ListenSpec): Promise<NodeListener> {
-    const server = createServer({ ...socketOptions, noDelay: true });
+    const server = createServer(socketOptions);
     try {
       await startListening(server, spec);
     } catch (error) {

@@ -62,8 +62,8 @@ export function probe(socket: RelaySocket): void {
 }
 
 /**
- * The error behind an end that was none: when bytes and RST are found together, libuv (uv__stream_io, POLLHUP after a
- * partial read) reports the bytes and then EOF, as if the peer had sent FIN.
+ * The error behind an end that was none: when bytes and RST are found together, the libuv of Node 20 (uv__stream_io,
+ * POLLHUP after a partial read) reports the bytes and then EOF, as if the peer had sent FIN.
  */
 function hiddenError(socket: RelaySocket): Error | undefined {
   const fd = descriptorOf(socket);

@@ -10,16 +10,19 @@ export interface KernelQueues {
   readonly unread: number;
 }
 
-/** Zeroes when there is no such connection. */
+/** Throws when there is no such connection. */
 export function kernelQueues(local: Endpoint, remote: Endpoint): KernelQueues {
   const wanted = `${hex(local)} ${hex(remote)}`;
-  for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n')) {
-    const [, from, peer, , queues] = line.trim().split(/\s+/);
-    if (`${from} ${peer}` !== wanted || queues === undefined) continue;
-    const [unsent = '', unread = ''] = queues.split(':');
-    return { unsent: parseInt(unsent, 16), unread: parseInt(unread, 16) };
+  // The file is read in pieces, between which a line may slip from one to the other.
+  for (let attempt = 0; attempt < 20; attempt++) {
+    for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n')) {
+      const [, from, peer, , queues] = line.trim().split(/\s+/);
+      if (`${from} ${peer}` !== wanted || queues === undefined) continue;
+      const [unsent = '', unread = ''] = queues.split(':');
+      return { unsent: parseInt(unsent, 16), unread: parseInt(unread, 16) };
+    }
   }
-  return { unsent: 0, unread: 0 };
+  throw new Error(`no connection ${wanted} in /proc/net/tcp`);
 }
 
 /** Bytes on their way to a peer: with the kernel of the sender, with that of the peer, or read by it. */
