@@ -42,6 +42,9 @@ class ChatSession {
   readonly #screen: ChatScreen;
   readonly #io: CommandIo;
   readonly #sends = new Set<Promise<void>>();
+  /** Resolved when the first login has succeeded or failed. */
+  readonly #begun: Promise<void>;
+  #begin: () => void = () => undefined;
   #failure: HeadgateError | undefined;
   /** Messages that were given up by Ctrl-C. */
   #givenUp: number | undefined;
@@ -50,12 +53,14 @@ class ChatSession {
 
   constructor(host: string, port: number, name: string, io: CommandIo) {
     this.#io = io;
+    this.#begun = new Promise((resolve) => (this.#begin = resolve));
     this.#client = new ChatClient({
       host,
       port,
       name,
       welcome: ({ server, name: ours }, again) => {
         this.#isLost = false;
+        this.#begin();
         this.#screen.show(again ? `reconnected to ${server}` : `you are ${ours} on ${server}`);
         if (!again) this.#who();
       },
@@ -66,6 +71,7 @@ class ChatSession {
       },
       ended: (error) => {
         this.#failure = error;
+        this.#begin();
         this.#screen.close();
       },
     });
@@ -84,7 +90,10 @@ class ChatSession {
       }
       // Whoever quits while there is no connection does not want to wait for one; a pipe does.
       const leaveNow = this.#screen.isTerminal && !this.#client.connected;
-      if (!leaveNow) await Promise.all(this.#sends);
+      if (!leaveNow) {
+        await this.#begun;
+        await Promise.all(this.#sends);
+      }
       if (this.#failure !== undefined) throw this.#failure;
       const lost = this.#givenUp ?? this.#client.unacknowledged;
       if (lost > 0) this.#io.err(`${lost} messages were not acknowledged; they may not have been delivered`);
@@ -133,6 +142,7 @@ class ChatSession {
     this.#givenUp ??= this.#client.unacknowledged;
     this.#client.close();
     this.#screen.close();
+    this.#begin();
   }
 }
 

@@ -113,7 +113,8 @@ test('a name that is taken is a clear error', async (t) => {
 });
 
 test('nothing at the address is an error with a cure, not a wait', async (t) => {
-  const { io } = memoryIo();
+  const { io, stdin } = memoryIo();
+  stdin.end();
   const error = await t.throwsAsync(chat.run(['127.60.5.9:1', '--name', 'ann'], io));
   t.true(isHeadgateError(error, 'HEADGATE_CHAT_CONNECT'));
 });
