@@ -75,21 +75,31 @@ test('workers ignore the signals a terminal sends to everybody', async (t) => {
   t.deepEqual(pids(it), [pid]);
 });
 
-/** Runs balancer b1 as a process of its own, with `files` descriptors at most; resolves when it listens. */
+interface ProgramOptions {
+  /** Descriptors it may have open at most. */
+  readonly files?: number;
+  /** Whether it is to believe that this is not Linux. */
+  readonly portable?: boolean;
+}
+
+/** Runs balancer b1 as a process of its own; resolves when it listens. */
 async function program(
   t: ExecutionContext,
   topology: Topology,
-  files?: number,
+  { files, portable = false }: ProgramOptions = {},
 ): Promise<{ child: ChildProcess; status: TierStatus }> {
   const path = fileURLToPath(new URL('./balancer-program.js', import.meta.url));
+  const elsewhere = "data:text/javascript,Object.defineProperty(process,'platform',{value:'sunos'})";
   const limit = files === undefined ? '' : `ulimit -n ${files}; `;
-  const child = spawn(
-    'sh',
-    ['-c', `${limit}exec "$0" "$@"`, process.execPath, path, JSON.stringify(topology)],
-    {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    },
-  );
+  const node = [
+    process.execPath,
+    ...(portable ? [`--import=${elsewhere}`] : []),
+    path,
+    JSON.stringify(topology),
+  ];
+  const child = spawn('sh', ['-c', `${limit}exec "$0" "$@"`, ...node], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   t.teardown(() => child.kill('SIGKILL'));
   const [status] = (await once(child, 'message')) as [TierStatus];
   return { child, status };
@@ -117,7 +127,7 @@ test('the workers exit with their supervisor, also when it is killed', async (t)
 test('with few descriptors the balancer knows its limit, refuses beyond it, and accepts again', async (t) => {
   const block = new Block(24);
   await chatServers(t, block);
-  const { child, status } = await program(t, block.topology(), 200);
+  const { child, status } = await program(t, block.topology(), { files: 200 });
   t.true(status.limit > 10 && status.limit < 100, `${status.limit}`);
   await until('a server is up', async () => (await ask(child)).watches.some(({ state }) => state === 'up'));
   const clients = Array.from({ length: 150 }, () => new Client(block.balancer));
@@ -136,4 +146,14 @@ test('with few descriptors the balancer knows its limit, refuses beyond it, and 
   await until('all are gone', async () => (await ask(child)).connections === 0);
   const late = await new Client(block.balancer).greeted();
   late.close();
+});
+
+test('where ports cannot be shared one worker serves with a plain listener', async (t) => {
+  const block = new Block(25);
+  await chatServers(t, block);
+  const { child, status } = await program(t, block.topology({}, { workers: 4 }), { portable: true });
+  t.is(status.workers!.length, 1);
+  await until('a server is up', async () => (await ask(child)).watches.some(({ state }) => state === 'up'));
+  const client = await new Client(block.balancer).greeted();
+  client.close();
 });
