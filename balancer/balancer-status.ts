@@ -1,5 +1,5 @@
 import type { TargetHealth } from '../lib/heartbeat/index.ts';
-import type { WatchedNode } from '../node/node-status.ts';
+import type { WatchedNode } from '../node/index.ts';
 import type { PooledUpstream } from './upstream-pool.ts';
 
 /** A chat server as this balancer sees it. */

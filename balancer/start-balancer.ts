@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { HeadgateError } from '../lib/errors/index.ts';
 import { getrlimitNofile, linuxAvailable, somaxconn } from '../lib/linux/index.ts';
 import { connectionLimit } from '../lib/relay/index.ts';
-import type { StartTier, TierContext } from '../node/tier-node.ts';
+import type { StartTier, TierContext } from '../node/index.ts';
 import { refuseTakenPorts } from './port-check.ts';
 import { Supervisor } from './supervisor.ts';
 import { workerLimit } from './worker-limit.ts';

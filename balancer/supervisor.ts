@@ -6,9 +6,7 @@ import {
   type HeartbeatReply,
   type Responder,
 } from '../lib/heartbeat/index.ts';
-import type { TierStatus } from '../node/node-status.ts';
-import { RateMeter } from '../node/rate-meter.ts';
-import type { TierContext, TierNode } from '../node/tier-node.ts';
+import { RateMeter, type TierContext, type TierNode, type TierStatus } from '../node/index.ts';
 import type { Balancer, Topology } from '../topology/index.ts';
 import { AllowedDirectors } from './allowed-directors.ts';
 import { Conditions } from './conditions.ts';

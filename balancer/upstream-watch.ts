@@ -1,5 +1,5 @@
 import type { Heartbeats } from '../lib/heartbeat/index.ts';
-import type { WatchedNode } from '../node/node-status.ts';
+import type { WatchedNode } from '../node/index.ts';
 import type { Topology } from '../topology/index.ts';
 import { watchedChatServer } from './balancer-status.ts';
 import { UpstreamPool } from './upstream-pool.ts';

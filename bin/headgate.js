@@ -5,4 +5,4 @@ if (major < 20 || (major === 20 && minor < 19)) {
   console.error(`headgate: Node ${process.versions.node} is too old; install Node 20.19 or newer`);
   process.exit(2);
 }
-import('../dist/cli/main.js').then(({ main }) => main(process.argv.slice(2)));
+void import('../dist/cli/main.js').then(({ main }) => main(process.argv.slice(2)));

@@ -1,2 +1,96 @@
-/** The `headgate` command. */
-export async function main(_args: readonly string[]): Promise<void> {}
+/** The `headgate` command: finds the subcommand, runs it, tells what failed, sets the exit code. */
+import { describeError, isHeadgateError } from '../lib/errors/index.ts';
+import { version } from '../node/index.ts';
+import { exitCodes, type Command, type CommandIo } from './command.ts';
+import { commands } from './commands.ts';
+import { nearest } from '../topology/index.ts';
+
+/** Runs `args` (without node and script) and returns the exit code; never throws. */
+export async function runCommand(args: readonly string[], io: CommandIo): Promise<number> {
+  try {
+    return await dispatch(args, io);
+  } catch (error) {
+    io.err(`headgate: ${describeError(error)}`);
+    return isUsage(error) ? exitCodes.usage : exitCodes.failed;
+  }
+}
+
+/** A wrong command line or an invalid topology, wherever in the chain: exit code 2. */
+function isUsage(error: unknown): boolean {
+  for (let link = error; link instanceof Error; link = link.cause)
+    if (isHeadgateError(link, 'HEADGATE_CLI_USAGE') || isHeadgateError(link, 'HEADGATE_TOPOLOGY_INVALID'))
+      return true;
+  return false;
+}
+
+async function dispatch(args: readonly string[], io: CommandIo): Promise<number> {
+  const [first, second] = args;
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    io.out(overview());
+    return first === undefined ? exitCodes.usage : exitCodes.done;
+  }
+  if (first === '--version' || first === '-v') {
+    io.out(`headgate ${version}`);
+    return exitCodes.done;
+  }
+  const command =
+    commands.find(({ name }) => name === `${first} ${second ?? ''}`) ??
+    commands.find(({ name }) => name === first);
+  if (command === undefined) return unknownCommand(args, io);
+  const rest = args.slice(command.name.split(' ').length);
+  if (rest.includes('--help') || rest.includes('-h')) {
+    io.out(command.help.trim());
+    return exitCodes.done;
+  }
+  return command.run(rest, io);
+}
+
+function unknownCommand(args: readonly string[], io: CommandIo): number {
+  const [first, second] = args;
+  const family = commands.filter(({ name }) => name.startsWith(`${first} `));
+  if (family.length > 0 && (second === undefined || second.startsWith('-'))) {
+    io.out(list(family));
+    return second === undefined ? exitCodes.usage : exitCodes.done;
+  }
+  const typed = family.length > 0 ? `${first} ${second}` : first!;
+  const names = (family.length > 0 ? family : commands).map(({ name }) => name);
+  const suggestion = nearest(typed, names);
+  io.err(
+    `headgate: no command "${typed}"; ${suggestion === undefined ? 'run headgate --help for the list' : `did you mean ${suggestion}?`}`,
+  );
+  return exitCodes.usage;
+}
+
+function list(some: readonly Command[]): string {
+  const width = Math.max(...some.map(({ name }) => name.length));
+  return some.map(({ name, summary }) => `  headgate ${name.padEnd(width)}   ${summary}`).join('\n');
+}
+
+function overview(): string {
+  return `headgate ${version}: a two-tier load balancer for clients that stay connected
+
+${list(commands)}
+  headgate --version
+
+Every command has --help with an example. Start here: headgate up examples/local/topology.yaml`;
+}
+
+/** Entry of bin/headgate.js. */
+export async function main(args: readonly string[]): Promise<void> {
+  const abort = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => abort.abort());
+  // A reader such as `head` that closes the pipe ends the output, not the program with a stack trace.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.done);
+    throw error;
+  });
+  const code = await runCommand(args, {
+    out: (text) => void process.stdout.write(`${text}\n`),
+    err: (text) => void process.stderr.write(`${text}\n`),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    env: process.env,
+    signal: abort.signal,
+  });
+  process.exitCode = code;
+}

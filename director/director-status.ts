@@ -1,5 +1,5 @@
 import type { Heartbeats } from '../lib/heartbeat/index.ts';
-import type { TierStatus, WatchedNode } from '../node/node-status.ts';
+import type { TierStatus, WatchedNode } from '../node/index.ts';
 import type { Topology } from '../topology/index.ts';
 import { balancerId } from './balancer-identity.ts';
 import type { PlaneStats } from './plane.ts';

@@ -14,7 +14,7 @@ export {
   type TableInput,
 } from './forwarding-table.ts';
 export { explain, type Explanation } from './explain.ts';
-export { explainMethod } from './explain-request.ts';
+export { explainMethod, type ExplainedClient } from './explain-request.ts';
 export { balancerId } from './balancer-identity.ts';
 export { standingTexts, type Standing } from './eligibility.ts';
 export type { Flow, ForwardingPlane, PlaneServiceStats, PlaneStats } from './plane.ts';

@@ -2,7 +2,7 @@ import { createHeartbeats } from '../lib/heartbeat/index.ts';
 import { getrlimitNofile } from '../lib/linux/index.ts';
 import { encodeProxyHeader } from '../lib/proxy-protocol/index.ts';
 import { connectionLimit, createNodeRelay } from '../lib/relay/index.ts';
-import type { StartTier } from '../node/tier-node.ts';
+import type { StartTier } from '../node/index.ts';
 import { startDirectorWith } from './director.ts';
 
 /**

@@ -54,3 +54,6 @@ export interface NodeStatus extends TierStatus {
   /** The topology file it watches. */
   readonly file: string;
 }
+
+/** Control request whose answer is a ClusterStatus: the asked node asks every other. */
+export const clusterStatusMethod = 'cluster-status';

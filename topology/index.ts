@@ -1,2 +1,28 @@
 /** What the cluster is: schema, loading, located errors, edits, sources. */
 export * from './types.ts';
+export { parseTopology, formatProblems, type ParseResult } from './parse.ts';
+export { formatProblem, type Problem } from './problem.ts';
+export { loadTopology, readTopology, readTopologyText, type LoadedTopology } from './load.ts';
+export { invalidTopology } from './invalid-topology.ts';
+export { diffTopology, nodeIdentity, type Changes, type TopologyDiff } from './diff.ts';
+export { contentHash, type TopologyMeaning } from './hash.ts';
+export { defaultHashKey } from './resolve.ts';
+export { findSelf, nodesOf, ownAddresses, type NodeOfTier } from './find-self.ts';
+export { createSecretFile, newSecretText, readSecret } from './secret.ts';
+export { showTopology } from './show.ts';
+export { watchTopology, type TopologyWatch, type WatchHandlers, type WatchOptions } from './watch/index.ts';
+export {
+  addBalancer,
+  addChatServer,
+  addDirector,
+  removeNode,
+  setState,
+  setWeight,
+  type NewBalancer,
+  type NewChatServer,
+  type NewDirector,
+} from './edit/index.ts';
+export { replaceFile } from './edit/replace-file.ts';
+export { jsonSchema, keyReference, type KeyReference } from './schema/walk.ts';
+export { nearest } from './suggest.ts';
+export { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';

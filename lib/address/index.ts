@@ -48,3 +48,24 @@ export function parseEndpoint(text: string): Endpoint | undefined {
 export function sameEndpoint(one: Endpoint, other: Endpoint): boolean {
   return one.port === other.port && one.host === other.host;
 }
+
+/** What an address is good for. `wildcard` is 0.0.0.0 or ::, `host` is an address of one machine. */
+export type AddressKind = 'host' | 'loopback' | 'wildcard' | 'multicast' | 'broadcast' | 'link-local';
+
+/** The kind of a canonical address (RFC 6890); IPv4 link-local counts as `host`, because it needs no interface name. */
+export function addressKind(host: string): AddressKind {
+  switch (ipaddr.parse(host).range()) {
+    case 'unspecified':
+      return 'wildcard';
+    case 'loopback':
+      return 'loopback';
+    case 'multicast':
+      return 'multicast';
+    case 'broadcast':
+      return 'broadcast';
+    case 'linkLocal':
+      return host.includes(':') ? 'link-local' : 'host';
+    default:
+      return 'host';
+  }
+}

@@ -12,8 +12,9 @@ export interface ConnectTcpOptions {
 }
 
 /**
- * Resolves with a connected socket that reads nothing yet and destroys itself on errors. Rejects with HEADGATE_CONTROL_REFUSED (nothing listens),
- * _UNREACHABLE (anything else, a timeout included) or _CLOSED (given up); then no socket is left.
+ * Resolves with a connected socket that reads nothing yet and destroys itself on errors. Rejects with
+ * HEADGATE_CONTROL_REFUSED (nothing listens), _CLOSED (reset at once, or given up here) or _UNREACHABLE (anything
+ * else, a timeout included); then no socket is left.
  */
 export async function connectTcp(target: Endpoint | string, options: ConnectTcpOptions): Promise<net.Socket> {
   const { timeoutMs, clock = systemClock, signal } = options;

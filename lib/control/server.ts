@@ -83,11 +83,7 @@ class Server implements BoundControlServer {
     const { unauthenticated, handshakeMs, logIntervalMs, logRemotes } = this.#limits;
     this.#lines = new LogLimiter(this.#clock, logIntervalMs, logRemotes);
     this.#waiting = new WaitingRoom(this.#clock, unauthenticated, handshakeMs, (socket, why) => {
-      this.#stats[why === 'timeout' ? 'timedOut' : 'refusedLimit'] += 1;
-      const remote = remoteOf(socket);
-      if (why === 'room')
-        this.#tell(remote, `closed ${remote}: ${unauthenticated} newer connections wait for a handshake`);
-      else this.#tell(remote, `closed ${remote}: no hello within ${handshakeMs} ms`);
+      this.#turnedOut(remoteOf(socket), why);
     });
     this.#context = {
       handlers: this.#handlers,
@@ -158,6 +154,17 @@ class Server implements BoundControlServer {
     server.on('error', (error) => this.#tell('', `cannot accept a control connection: ${error.message}`));
     if (this.#closing) await closeListener(server);
     else this.#listeners.add(server);
+  }
+
+  #turnedOut(remote: string, why: 'timeout' | 'room'): void {
+    const { unauthenticated, handshakeMs } = this.#limits;
+    if (why === 'timeout') {
+      this.#stats.timedOut += 1;
+      this.#tell(remote, `closed ${remote}: no hello within ${handshakeMs} ms`);
+    } else {
+      this.#stats.refusedLimit += 1;
+      this.#tell(remote, `closed ${remote}: ${unauthenticated} newer connections wait for a handshake`);
+    }
   }
 
   #greet(arrival: Arrival): void {
@@ -259,8 +266,8 @@ class Server implements BoundControlServer {
 
   #tell(remote: string, line: string): void {
     const heldBack = this.#lines.admit(remote);
-    if (heldBack !== undefined)
-      this.#log.warn({ remote, ...(heldBack > 0 && { heldBack }) }, `control: ${line}`);
+    if (heldBack === undefined) return;
+    this.#log.warn({ remote, ...(heldBack > 0 && { heldBack }) }, `control: ${line}`);
   }
 }
 

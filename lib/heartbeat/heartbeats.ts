@@ -140,12 +140,10 @@ class Driver implements Heartbeats {
     if (state.dueMs !== watched.timerDueMs) this.#schedule(watched);
     this.#tell(watched, before);
     // Whoever was told may have forgotten the target.
-    if (this.#isWatched(watched) && state.reply !== before.reply)
-      this.#options.onReply?.(healthOf(watched.target.id, state));
-  }
-
-  #isWatched(watched: Watched): boolean {
-    return !watched.gone;
+    const { id } = watched.target;
+    if (this.#watched.get(id) === watched && state.reply !== before.reply) {
+      this.#options.onReply?.(healthOf(id, state));
+    }
   }
 
   #schedule(watched: Watched): void {
@@ -155,8 +153,8 @@ class Driver implements Heartbeats {
     watched.timer = this.#clock.after(dueMs - this.#clock.now(), () => {
       this.#afterInput(() => {
         // What was read meanwhile may have moved the tick.
-        if (watched.state.dueMs === dueMs)
-          this.#step(watched, { type: 'tick', suspectsItself: this.#suspects });
+        if (watched.state.dueMs !== dueMs) return;
+        this.#step(watched, { type: 'tick', suspectsItself: this.#suspects });
       });
     });
   }
@@ -164,24 +162,24 @@ class Driver implements Heartbeats {
   #tell(watched: Watched, before: MonitorState): void {
     const { state, target } = watched;
     if (state.health === 'unknown') this.#tellWhyNotUp(watched);
-    if (state.health === before.health && state.dead === before.dead) return;
-    this.#options.log[state.health === 'up' ? 'info' : 'warn'](
-      { target: target.id },
-      describeChange(target.id, before, state, this.#clock.now()),
-    );
+    const isChange = state.health !== before.health || state.dead !== before.dead;
+    if (!isChange && state.silent === before.silent) return;
+    if (isChange) this.#logChange(target.id, before, state);
     this.#judgeTier();
-    this.#options.onChange(healthOf(target.id, state), healthOf(target.id, before));
+    if (isChange) this.#options.onChange(healthOf(target.id, state), healthOf(target.id, before));
+  }
+
+  #logChange(id: string, before: MonitorState, state: MonitorState): void {
+    const line = describeChange(id, before, state, this.#clock.now());
+    if (state.health === 'up') this.#options.log.info({ target: id }, line);
+    else this.#options.log.warn({ target: id }, line);
   }
 
   #tellWhyNotUp(watched: Watched): void {
     const { target, state } = watched;
     const nowMs = this.#clock.now();
-    if (
-      state.lastFailure === '' ||
-      state.lastFailure === watched.told ||
-      nowMs - watched.toldMs < unknownLineMs
-    )
-      return;
+    if (state.lastFailure === '' || state.lastFailure === watched.told) return;
+    if (nowMs - watched.toldMs < unknownLineMs) return;
     watched.told = state.lastFailure;
     watched.toldMs = nowMs;
     this.#options.log.info({ target: target.id }, `${target.id} is not up yet: ${state.lastFailure}`);
@@ -197,7 +195,9 @@ class Driver implements Heartbeats {
         'more than half of the targets fell silent together: the fault may be this node or its network; established connections are left alone',
       );
     } else {
-      this.#options.log.error('fewer than half of the targets are silent again: this node trusts itself');
+      this.#options.log.error(
+        'no more than half of the targets are silent any more: this node trusts itself again',
+      );
     }
   }
 }

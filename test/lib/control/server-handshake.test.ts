@@ -1,5 +1,7 @@
 /** What strangers can send to a control port. Serial: descriptors are counted. */
+import { once } from 'node:events';
 import net from 'node:net';
+import tls from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { connectControl, type BoundControlServer } from '../../../lib/control/index.ts';
@@ -48,6 +50,23 @@ test.serial('garbage closes the connection, is counted and logged once', async (
   t.regex(lines[0]!.msg, /^control: closed 127\.\d+\.\d+\.\d+: the TLS handshake failed \(ERR_SSL/);
   await stillServes(t, endpoint);
 });
+
+test.serial(
+  'a TLS client without a key is refused and counted, as there is no certificate to fall back to',
+  async (t) => {
+    const { server, endpoint } = await serve(t);
+    await leavingNothing(server, async () => {
+      const { socket, received } = await bareClient(t, endpoint);
+      await until(() => received().includes('\n'), 'the greeting');
+      socket.removeAllListeners('data').pause();
+      const stream = tls.connect({ socket, rejectUnauthorized: false });
+      const [error] = (await once(stream, 'error')) as [Error];
+      t.regex(error.message, /handshake failure/);
+      socket.destroy();
+    });
+    t.is(server.stats().refusedProtocol, 1);
+  },
+);
 
 test.serial('thousands of random chunks from many connections break nothing', async (t) => {
   const { server, endpoint } = await serve(t);

@@ -144,6 +144,17 @@ test('when more than half fall silent together it suspects itself: an alarm, nob
   t.deepEqual(changes.slice(3), ['b1: down', 'b2: down', 'b1: up', 'b2: down dead']);
 });
 
+test('refusals end the suspicion: the targets answer, if only to say no', (t) => {
+  const { beats, clock, probes } = watchFakes(t);
+  beats.setTargets(['b1', 'b2', 'b3'].map((id) => target(id)));
+  for (const probe of probes) probe.good();
+  clock.advance(5_000);
+  t.true(beats.suspectsItself);
+  for (const probe of probes.slice(1))
+    probe.report({ type: 'refused', beat: probe.last.beat, why: 'refused' });
+  t.false(beats.suspectsItself);
+});
+
 test('removing the silent targets ends the suspicion', (t) => {
   const { beats, clock, probes } = watchFakes(t);
   beats.setTargets(['b1', 'b2', 'b3'].map((id) => target(id)));
@@ -161,6 +172,21 @@ test('new settings apply to all targets', (t) => {
   beats.setSettings({ ...slow, intervalMs: 50 });
   clock.advance(500);
   t.is(beats.health('b1')!.state, 'down');
+});
+
+test('an answer that lies in the buffer when the next beat is due is read before the round is judged', (t) => {
+  const waiting: (() => void)[] = [];
+  const { beats, probes, clock } = watchFakes(t, { afterInput: (run) => waiting.push(run) });
+  beats.setTargets([target('b1')]);
+  probes[0]!.good();
+  clock.advance(1_000);
+  for (const run of waiting.splice(0)) run();
+  t.is(probes[0]!.sends.length, 2);
+  clock.advance(1_000);
+  probes[0]!.good();
+  for (const run of waiting.splice(0)) run();
+  t.like(beats.health('b1'), { misses: 0 });
+  t.is(probes[0]!.sends.length, 3);
 });
 
 test('why a target is not up is told, but not again and again', (t) => {

@@ -135,7 +135,7 @@ export const earlyMuch = test.macro<[Engine]>({
       },
     });
     const client = await lab.client();
-    const sent = sendChunks(client, [40_000_000]);
+    const sent = sendChunks(client, [24_000_000]);
     await settles(() => waitingInKernel(client, lab.endpoint));
     t.true(client.socket.writableLength > 0, 'the client is held back');
     answer.open();
@@ -158,7 +158,7 @@ export const slowReader = test.macro<[Engine, 'client' | 'server']>({
     const [reader, sender] = side === 'client' ? [client, server] : [server, client];
     const taken = (): number => (side === 'client' ? lab.relay.stats().bytesDown : lab.relay.stats().bytesUp);
 
-    const sent = sendChunks(sender, [60_000_000]);
+    const sent = sendChunks(sender, [24_000_000]);
     await settles(taken);
     t.true(sender.socket.writableLength > 0, 'the sender is held back');
     const held = taken() - bytesWithKernelOrRead(reader);
@@ -213,7 +213,7 @@ function waitingInKernel(peer: Peer, there: Endpoint): number {
   return kernelQueues(here, there).unsent + kernelQueues(there, here).unread;
 }
 
-/** Waits until `figure` is above zero and was the same at thirty looks, so that nothing moves any more. */
+/** Waits until `figure` is above zero and was the same at twenty looks, so that nothing moves any more. */
 async function settles(figure: () => number): Promise<void> {
   let last = -1;
   let same = 0;
@@ -221,6 +221,6 @@ async function settles(figure: () => number): Promise<void> {
     const now = figure();
     same = now > 0 && now === last ? same + 1 : 0;
     last = now;
-    return same >= 30;
+    return same >= 20;
   }, 'the flow stalls');
 }

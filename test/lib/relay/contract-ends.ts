@@ -32,7 +32,7 @@ export const rstToSlowReader = test.macro<[Engine, 'client' | 'server']>({
     const [one, other] = side === 'client' ? [client, server] : [server, client];
     const taken = (): number => lab.relay.stats().bytesUp + lab.relay.stats().bytesDown;
     // More than the kernel takes without a reader, less than the relay may hold: the relay reads on and hears the RST.
-    const bytes = 20_000_000;
+    const bytes = 16_000_000;
     one.send(Buffer.alloc(bytes));
     await until(() => taken() === bytes, 'the relay has read everything');
     one.reset();
@@ -94,7 +94,7 @@ export const userTimeout = test.macro<[Engine]>({
     }
     const lab = await Lab.start(t, engine, { settings: { userTimeoutMs: 300 } });
     const [, server] = await lab.pair({ reads: false });
-    server.send(Buffer.alloc(60_000_000));
+    server.send(Buffer.alloc(24_000_000));
     t.is((await lab.router.record()).reason, 'client-timeout');
     await server.hearsRst();
     await lab.audit(t);

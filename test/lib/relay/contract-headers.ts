@@ -24,6 +24,8 @@ export const stripped = test.macro<[Engine, string, ListenAccept, readonly Uint8
       await until(() => client.socket.writableLength === 0, 'a piece is sent');
       await new Promise((resolve) => setImmediate(resolve));
     }
+    await until(() => lab.router.joins.length + lab.router.records.length > 0, 'the header is read');
+    t.deepEqual(lab.router.records, []);
     const server = await lab.server.peer();
     await server.hears('payload');
     client.end();

@@ -1,0 +1,72 @@
+/** How status and explain reach a running cluster: by its topology and secret, or by a local admin socket. */
+import { ControlKey, connectControl, connectLocal, type ControlConnection } from '../lib/control/index.ts';
+import { HeadgateError } from '../lib/errors/index.ts';
+import { localSockets, statusMethod, type NodeAddress, type NodeStatus } from '../node/index.ts';
+import { loadTopology, readSecret, type Topology } from '../topology/index.ts';
+
+/** Name under which commands ask. */
+export const askerName = 'headgate-cli';
+
+export const askTimeoutMs = 5_000;
+
+export interface TopologyAccess {
+  readonly topology: Topology;
+  readonly key: ControlKey;
+}
+
+/** Reads the topology and its secret. */
+export async function openTopology(file: string, env: Readonly<NodeJS.ProcessEnv>): Promise<TopologyAccess> {
+  const { topology } = await loadTopology(file);
+  return { topology, key: ControlKey.fromSecret(await readSecret(topology.secret, env)) };
+}
+
+/** Connects to the control port of one node. */
+export function connectNode(
+  { topology, key }: TopologyAccess,
+  { control }: NodeAddress,
+): Promise<ControlConnection> {
+  return connectControl({
+    endpoint: control,
+    key,
+    cluster: topology.cluster,
+    node: askerName,
+    timeoutMs: askTimeoutMs,
+  });
+}
+
+export interface LocalNode {
+  readonly connection: ControlConnection;
+  readonly status: NodeStatus;
+}
+
+/**
+ * Connects to every node that runs on this machine under this user. Throws HEADGATE_CLI_NO_NODE when there is none
+ * and HEADGATE_CLI_WHICH_CLUSTER when they belong to different topology files. Close the connections.
+ */
+export async function connectLocalNodes(env: Readonly<NodeJS.ProcessEnv>): Promise<readonly LocalNode[]> {
+  const nodes: LocalNode[] = [];
+  for (const path of localSockets(env)) {
+    try {
+      const connection = await connectLocal(path, askTimeoutMs);
+      const status = await connection.request(statusMethod, null, askTimeoutMs);
+      nodes.push({ connection, status: status as unknown as NodeStatus });
+    } catch {
+      // It ended while being asked, or hangs: the others answer.
+    }
+  }
+  const files = [...new Set(nodes.map(({ status }) => status.file))];
+  if (nodes.length === 0)
+    throw new HeadgateError('HEADGATE_CLI_NO_NODE', 'no headgate node of yours runs on this machine');
+  if (files.length > 1) {
+    closeAll(nodes);
+    throw new HeadgateError(
+      'HEADGATE_CLI_WHICH_CLUSTER',
+      `nodes of ${files.length} topologies run on this machine: ${files.join(', ')}`,
+    );
+  }
+  return nodes;
+}
+
+export function closeAll(nodes: readonly LocalNode[]): void {
+  for (const { connection } of nodes) connection.close();
+}

@@ -1,0 +1,42 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { errnoCode, HeadgateError } from '../lib/errors/index.ts';
+import { parseDuration } from '../topology/index.ts';
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+/** util.parseArgs whose complaints are usage errors of ours. Positionals are allowed; check their number. */
+export function parseOptions<const Wanted extends Options>(args: readonly string[], options: Wanted) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    if (errnoCode(error)?.startsWith('ERR_PARSE_ARGS') !== true || !(error instanceof Error)) throw error;
+    // Node's texts go on with advice of their own after the first sentence.
+    const [first = ''] = error.message.split(/\. |\n/);
+    throw usageError(first.charAt(0).toLowerCase() + first.slice(1));
+  }
+}
+
+/** A wrong command line: exit code 2. */
+export function usageError(message: string, cure?: string): HeadgateError {
+  return new HeadgateError('HEADGATE_CLI_USAGE', message, cure === undefined ? {} : { cure });
+}
+
+/** One of the listed words, or a usage error. */
+export function oneOf<const Word extends string>(
+  option: string,
+  value: string | undefined,
+  words: readonly Word[],
+): Word | undefined {
+  if (value === undefined) return undefined;
+  const word = words.find((candidate) => candidate === value);
+  if (word === undefined) throw usageError(`--${option} ${value}: expected ${words.join(', ')}`);
+  return word;
+}
+
+/** `30s` → 30000; undefined stays undefined. Throws a usage error that shows the form. */
+export function durationMs(option: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const ms = parseDuration(value);
+  if (ms === undefined) throw usageError(`--${option} ${value}: expected a duration such as 500ms, 30s, 5m`);
+  return ms;
+}

@@ -1,0 +1,21 @@
+import type { Command } from './command.ts';
+import { topologyAdd } from './topology-add.ts';
+import { topologyCheck } from './topology-check.ts';
+import { topologyDrain } from './topology-drain.ts';
+import { topologyNewSecret } from './topology-new-secret.ts';
+import { topologyRemove } from './topology-remove.ts';
+import { topologySetWeight } from './topology-set-weight.ts';
+import { topologyShow } from './topology-show.ts';
+import { topologyUndrain } from './topology-undrain.ts';
+
+/** `headgate topology …`, in the order of the list of commands. */
+export const topologyCommands: readonly Command[] = [
+  topologyCheck,
+  topologyShow,
+  topologyNewSecret,
+  topologyAdd,
+  topologyDrain,
+  topologyUndrain,
+  topologySetWeight,
+  topologyRemove,
+];

@@ -1,0 +1,19 @@
+/** What every headgate process has in common: running one node of a tier, its log, its status, its admin socket. */
+export { type StartTier, type TierContext, type TierNode } from './tier-node.ts';
+export {
+  clusterStatusMethod,
+  statusMethod,
+  type NodeStatus,
+  type TierStatus,
+  type WatchedNode,
+} from './node-status.ts';
+export { collectStatus, type ClusterStatus, type NodeAnswer } from './cluster-status.ts';
+export { controlEndpoints, type NodeAddress } from './control-endpoints.ts';
+export { createLogger, type LogFormat, type LogLevel, logLevels, logFormats } from './logger.ts';
+export { localSockets, runtimeDirectory } from './runtime-directory.ts';
+export { runNode, type RunNodeOptions } from './run-node.ts';
+export { version } from './version.ts';
+export type { ReadyMessage } from './run-node.ts';
+export { prettyLine } from './pretty.ts';
+export { missingRawSocket } from './optional-packages.ts';
+export { RateMeter } from './rate-meter.ts';

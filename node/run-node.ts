@@ -1,0 +1,287 @@
+/**
+ * Runs one node of a tier as this process: topology, secret, control channel, admin socket, signals. The tier
+ * does the work; this decides when it starts, changes and ends.
+ */
+import { unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { formatEndpoint, sameEndpoint } from '../lib/address/index.ts';
+import { every, systemClock, type Timer } from '../lib/clock/index.ts';
+import { ControlKey, createControlServer, type ControlServer, type Json } from '../lib/control/index.ts';
+import { deferred } from '../lib/deferred/index.ts';
+import { describeError, HeadgateError } from '../lib/errors/index.ts';
+import {
+  findSelf,
+  formatProblem,
+  loadTopology,
+  ownAddresses,
+  readSecret,
+  watchTopology,
+  type Tier,
+  type Topology,
+  type TopologyWatch,
+  type WatchHandlers,
+} from '../topology/index.ts';
+import { collectStatus, type ClusterStatus } from './cluster-status.ts';
+import { controlEndpoints, type NodeAddress } from './control-endpoints.ts';
+import { createLogger, type LogFormat, type LogLevel } from './logger.ts';
+import { clusterStatusMethod, statusMethod, type NodeStatus } from './node-status.ts';
+import { ensureRuntimeDirectory } from './runtime-directory.ts';
+import type { StartTier, TierNode } from './tier-node.ts';
+import { version } from './version.ts';
+
+export interface RunNodeOptions {
+  readonly tier: Tier;
+  readonly start: StartTier;
+  /** Path of the topology file. */
+  readonly file: string;
+  /** Name of the node; undefined: found by this machine's addresses. */
+  readonly name: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  /** Overrides the topology's `grace`. */
+  readonly graceMs: number | undefined;
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+}
+
+/** Message to a parent that started this process with an IPC channel: the node takes connections. */
+export interface ReadyMessage {
+  readonly headgate: 'ready';
+}
+
+/** How often a removed node looks whether its last connection has ended. */
+const removedCheckMs = 250;
+
+/**
+ * Runs until the node is told to end (SIGTERM, SIGINT, removal from the topology); resolves with the exit code.
+ * Throws what kept it from starting.
+ */
+export async function runNode(options: RunNodeOptions): Promise<number> {
+  const { topology, warnings } = await loadTopology(options.file);
+  const self = findSelf(topology, options.tier, ownAddresses(), options.name).name;
+  const key = ControlKey.fromSecret(await readSecret(topology.secret, options.env));
+  const log = createLogger(self, { level: options.logLevel, format: options.logFormat });
+  for (const warning of warnings) log.warn(formatProblem(warning));
+  const node = new NodeProcess(options, topology, self, key, log);
+  return node.run();
+}
+
+class NodeProcess {
+  readonly #options: RunNodeOptions;
+  readonly #name: string;
+  readonly #key: ControlKey;
+  readonly #log: Logger;
+  readonly #control: ControlServer;
+  readonly #started = performance.now();
+  readonly #exit = deferred<number>();
+  #topology: Topology;
+  #address: NodeAddress;
+  #tier: TierNode | undefined;
+  #watch: TopologyWatch | undefined;
+  #removedCheck: Timer | undefined;
+  #ending = false;
+  #applying: Promise<void> = Promise.resolve();
+  #collecting: Promise<ClusterStatus> | undefined;
+
+  constructor(options: RunNodeOptions, topology: Topology, name: string, key: ControlKey, log: Logger) {
+    this.#options = options;
+    this.#topology = topology;
+    this.#name = name;
+    this.#key = key;
+    this.#log = log;
+    this.#address = this.#findAddress(topology)!;
+    this.#control = createControlServer({ key, cluster: topology.cluster, node: name, log });
+  }
+
+  async run(): Promise<number> {
+    const socketPath = join(ensureRuntimeDirectory(this.#options.env), `${process.pid}.sock`);
+    const removeSocket = (): void => removeQuietly(socketPath);
+    process.once('exit', removeSocket);
+    try {
+      this.#tier = await this.#options.start({
+        topology: this.#topology,
+        node: this.#name,
+        key: this.#key,
+        control: this.#control,
+        log: this.#log,
+        clock: systemClock,
+      });
+      this.#control.handle(statusMethod, () => this.#status() as unknown as Json);
+      this.#control.handle(clusterStatusMethod, async () => (await this.#collect()) as unknown as Json);
+      await this.#control.listen(this.#address.control);
+      await this.#control.listenLocal(socketPath);
+    } catch (error) {
+      await this.#closeAll();
+      throw new HeadgateError('HEADGATE_NODE_START', `${this.#address.tier} ${this.#name}`, { cause: error });
+    }
+    this.#watchTopology();
+    this.#watchProcess();
+    this.#log.info(
+      { pid: process.pid, version, topology: this.#topology.hash },
+      `${this.#address.tier} ${this.#name} is ready, control port ${formatEndpoint(this.#address.control)}`,
+    );
+    process.send?.({ headgate: 'ready' } satisfies ReadyMessage);
+    const code = await this.#exit.promise;
+    await this.#closeAll();
+    removeSocket();
+    this.#log.info(`${this.#address.tier} ${this.#name} has ended`);
+    // A channel somebody listens on keeps the process alive.
+    process.off('disconnect', this.#onOrphaned);
+    if (process.connected) process.disconnect();
+    return code;
+  }
+
+  #findAddress(topology: Topology): NodeAddress | undefined {
+    return controlEndpoints(topology).find(
+      ({ node, tier }) => node === this.#name && tier === this.#options.tier,
+    );
+  }
+
+  #watchTopology(): void {
+    const handlers: WatchHandlers = {
+      onTopology: (topology, warnings) => {
+        for (const warning of warnings) this.#log.warn(formatProblem(warning));
+        // One at a time, in order; the last one wins.
+        this.#applying = this.#applying.then(() => this.#apply(topology));
+      },
+      onProblems: (problems) => {
+        for (const problem of problems) this.#log.error(formatProblem(problem));
+        this.#log.error(`the changed topology is not used; ${this.#topology.hash} keeps running`);
+      },
+      onUnchanged: (topology) => this.#log.info(`the topology is unchanged: ${topology.hash}`),
+      onUnwatchable: (error) => this.#log.warn(describeError(error)),
+    };
+    this.#watch = watchTopology(this.#options.file, handlers, { running: this.#topology });
+  }
+
+  async #apply(topology: Topology): Promise<void> {
+    if (this.#ending || this.#tier === undefined) return;
+    try {
+      await this.#tier.apply(topology);
+      const before = this.#topology.hash;
+      this.#topology = topology;
+      this.#log.info(`topology ${topology.hash} replaces ${before}`);
+      await this.#followOwnAddress(this.#findAddress(topology));
+    } catch (error) {
+      this.#log.error(
+        { err: error },
+        `topology ${topology.hash} could not be applied: ${describeError(error)}`,
+      );
+    }
+  }
+
+  /** A node whose entry is gone, or moved to another address, drains and then ends; back again, it stays. */
+  async #followOwnAddress(address: NodeAddress | undefined): Promise<void> {
+    const here = address !== undefined && address.control.host === this.#address.control.host;
+    if (!here) {
+      if (this.#removedCheck !== undefined) return;
+      this.#log.warn(
+        `${this.#name} was removed from the topology: it takes nothing new and ends with its last connection`,
+      );
+      const quietMs = 2 * this.#topology.heartbeat.intervalMs;
+      let idleSince: number | undefined;
+      this.#removedCheck = every(systemClock, removedCheckMs, () => {
+        if (this.#tier!.status().connections > 0) idleSince = undefined;
+        else idleSince ??= performance.now();
+        if (idleSince !== undefined && performance.now() - idleSince >= quietMs)
+          void this.#end('removed', undefined);
+      });
+      return;
+    }
+    if (this.#removedCheck !== undefined) {
+      this.#removedCheck.cancel();
+      this.#removedCheck = undefined;
+      this.#log.info(`${this.#name} is in the topology again`);
+    }
+    if (!sameEndpoint(address.control, this.#address.control)) {
+      // The old port stays open until the process ends: peers with the old topology still use it.
+      await this.#control.listen(address.control);
+      this.#address = address;
+      this.#log.info(`control port is now ${formatEndpoint(address.control)}`);
+    }
+  }
+
+  #watchProcess(): void {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (this.#ending) {
+          this.#log.warn(`${signal} again: ending now`);
+          this.#exit.resolve(0);
+        } else {
+          void this.#end(signal, this.#options.graceMs ?? this.#topology.graceMs);
+        }
+      });
+    }
+    process.on('SIGHUP', () => {
+      this.#log.info('SIGHUP: reading the topology again');
+      void this.#watch?.reload();
+    });
+    // Started by `headgate up` (or another parent with a channel): never outlive it.
+    process.once('disconnect', this.#onOrphaned);
+    process.once('uncaughtException', (error) => {
+      this.#log.fatal({ err: error }, `internal error, please report it: ${describeError(error)}`);
+      removeQuietly(join(ensureRuntimeDirectory(this.#options.env), `${process.pid}.sock`));
+      process.exit(1);
+    });
+  }
+
+  readonly #onOrphaned = (): void => {
+    this.#log.warn('the parent process is gone: ending now');
+    this.#exit.resolve(0);
+  };
+
+  async #end(why: string, graceMs: number | undefined): Promise<void> {
+    if (this.#ending) return;
+    this.#ending = true;
+    const connections = this.#tier!.status().connections;
+    this.#log.info(
+      `${why}: draining ${connections} connections${graceMs === undefined ? '' : `, at most ${graceMs / 1_000} s`}`,
+    );
+    const grace = graceMs === undefined ? undefined : systemClock.after(graceMs, () => this.#exit.resolve(0));
+    try {
+      await this.#tier!.drain();
+    } catch (error) {
+      this.#log.error({ err: error }, `draining failed: ${describeError(error)}`);
+    }
+    grace?.cancel();
+    this.#exit.resolve(0);
+  }
+
+  async #closeAll(): Promise<void> {
+    this.#ending = true;
+    this.#watch?.close();
+    this.#removedCheck?.cancel();
+    await this.#applying;
+    await this.#tier?.close();
+    await this.#control.close();
+  }
+
+  #status(): NodeStatus {
+    return {
+      ...this.#tier!.status(),
+      node: this.#name,
+      tier: this.#options.tier,
+      pid: process.pid,
+      version,
+      uptimeMs: Math.round(performance.now() - this.#started),
+      topology: this.#topology.hash,
+      file: this.#options.file,
+    };
+  }
+
+  /** One round at a time, shared by everybody who asks meanwhile. */
+  #collect(): Promise<ClusterStatus> {
+    this.#collecting ??= collectStatus(this.#topology, this.#key, this.#name).finally(() => {
+      this.#collecting = undefined;
+    });
+    return this.#collecting;
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Already gone: closing the server unlinks it.
+  }
+}

@@ -1,0 +1,3 @@
+/** Several hosts on one machine: network namespaces joined by a bridge. Needs root and iproute2; `probeLab` tells. */
+export { createLab, type Lab, type LabSpec } from './lab.ts';
+export { probeLab } from './probe.ts';

@@ -1,0 +1,57 @@
+import { closeAll, connectLocalNodes } from '../../cli/cluster-access.ts';
+import {
+  clusterStatusMethod,
+  type ClusterStatus,
+  type NodeStatus,
+  type WatchedNode,
+} from '../../node/index.ts';
+import type { Cluster } from '../cluster.ts';
+import { until } from '../until.ts';
+
+/** What `headgate status --json` tells, asked the same way but without a process of its own. */
+export async function statusOf({ env }: Pick<Cluster, 'env'>): Promise<ClusterStatus> {
+  const nodes = await connectLocalNodes(env);
+  try {
+    return (await nodes
+      .at(-1)!
+      .connection.request(clusterStatusMethod, null, 10_000)) as unknown as ClusterStatus;
+  } finally {
+    closeAll(nodes);
+  }
+}
+
+/** The status of one node; undefined when it did not answer. */
+export function nodeStatus(status: ClusterStatus, name: string): NodeStatus | undefined {
+  return status.nodes.find(({ node }) => node === name)?.status ?? undefined;
+}
+
+/** How every watcher of a node sees it. */
+export function viewsOf(status: ClusterStatus, name: string): readonly WatchedNode[] {
+  return status.nodes.flatMap(({ status: own }) => (own?.watches ?? []).filter(({ node }) => node === name));
+}
+
+/** Waits until a node is in this state for everybody who watches it. */
+export async function untilState(
+  cluster: Pick<Cluster, 'env'>,
+  name: string,
+  state: WatchedNode['state'],
+): Promise<void> {
+  await until(
+    async () => {
+      const views = viewsOf(await statusOf(cluster), name);
+      return views.length > 0 && views.every((view) => view.state === state);
+    },
+    { describe: `${name} to be ${state} for all who watch it`, timeoutMs: 30_000 },
+  );
+}
+
+/** Waits until every node that answers runs the same topology as the one that was asked, and none is silent. */
+export async function untilAgreed(cluster: Pick<Cluster, 'env'>): Promise<ClusterStatus> {
+  return until(
+    async () => {
+      const status = await statusOf(cluster);
+      return status.nodes.every((answer) => answer.status?.topology === status.topology) && status;
+    },
+    { describe: 'every node to run the same topology', timeoutMs: 30_000 },
+  );
+}

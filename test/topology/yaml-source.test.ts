@@ -1,0 +1,62 @@
+import test from 'ava';
+import { formatProblem } from '../../topology/index.ts';
+import { problems, sampleText, sampleWith, valid } from './sample.ts';
+
+test('aliases work for settings that several nodes share', (t) => {
+  const text = sampleWith(
+    '{ address: 10.0.2.1:7000 }',
+    '{ address: 10.0.2.1:7000, heartbeat: &probe { probe: tcp } }',
+  ).replace('{ address: 10.0.2.2:7000 }', '{ address: 10.0.2.2:7000, heartbeat: *probe }');
+  t.deepEqual(
+    valid(text).chatservers.map(({ probe }) => probe),
+    [{ kind: 'tcp' }, { kind: 'tcp' }],
+  );
+});
+
+test('a bomb of aliases is refused', (t) => {
+  let bomb = 'a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n';
+  for (let level = 1; level < 9; level++) {
+    const list = Array.from({ length: 10 }, () => `*a${level - 1}`).join(', ');
+    bomb += `a${level}: &a${level} [${list}]\n`;
+  }
+  t.true(problems(bomb + sampleText).some(({ message }) => message.includes('aliases expanded')));
+});
+
+test('an alias that contains itself is refused', (t) => {
+  const told = problems(sampleWith('{ host: 10.0.1.1 }', '&b { host: 10.0.1.1, heartbeat: *b }')).map(
+    formatProblem,
+  );
+  t.true(
+    told.some((line) => line.includes('aliases expanded')),
+    told.join('\n'),
+  );
+});
+
+test('deep nesting is refused without exhausting the stack', (t) => {
+  for (const text of [
+    '['.repeat(50_000),
+    '{a: '.repeat(3_000),
+    `a: ${'- '.repeat(20_000)}`,
+    '[[[['.repeat(20) + ']]]]'.repeat(20),
+  ]) {
+    t.true(problems(text).length > 0);
+  }
+});
+
+test('a file of more than 4 MiB is refused', (t) => {
+  t.is(problems('#'.repeat(4_194_305))[0]?.code, 'HEADGATE_TOPOLOGY_TOO_LARGE');
+});
+
+test('very many problems are counted instead of listed', (t) => {
+  const many = Array.from({ length: 500 }, (_, index) => `k${index}: 1`).join('\n');
+  const told = problems(`${sampleText}${many}\n`);
+  t.is(told.length, 201);
+  t.is(told.at(-1)?.message, '300 more problems from here on');
+});
+
+test('a tag, a %YAML directive and a byte order mark change no meaning', (t) => {
+  t.regex(problems(sampleWith('cluster: chat', 'cluster: !name chat')).map(formatProblem).join(), /YAML tag/);
+  t.is(valid(`%YAML 1.1\n---\n${sampleText}`).hash, valid(sampleText).hash);
+  t.is(valid(`\u{feff}${sampleText}`).hash, valid(sampleText).hash);
+  t.is(valid(sampleText.replaceAll('\n', '\r\n')).hash, valid(sampleText).hash);
+});

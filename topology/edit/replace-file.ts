@@ -1,0 +1,60 @@
+/** Puts an edited file in the place of the old one, whole or not at all. */
+import { randomBytes } from 'node:crypto';
+import { chmod, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { errnoCode, HeadgateError, isHeadgateError } from '../../lib/errors/index.ts';
+
+/**
+ * Replaces a file atomically: a temporary file beside it, fsync, rename. The mode stays; a symbolic link stays and
+ * the file it leads to is replaced. Throws HEADGATE_TOPOLOGY_CHANGED_MEANWHILE when the file no longer reads
+ * `before`, HEADGATE_TOPOLOGY_UNWRITABLE when it cannot be written; the old file is then as it was.
+ */
+export async function replaceFile(path: string, before: string, after: string): Promise<void> {
+  let temporary: string | undefined;
+  try {
+    const real = await realpath(path);
+    const { mode, uid, gid } = await stat(real);
+    temporary = join(dirname(real), `.${basename(real)}.${randomBytes(6).toString('hex')}.tmp`);
+    const handle = await open(temporary, 'wx', 0o600);
+    try {
+      await handle.writeFile(after, 'utf8');
+      // Root edits a file of someone else: it stays theirs. Others own what they make.
+      if (process.getuid?.() === 0) await handle.chown(uid, gid);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await chmod(temporary, mode & 0o7777);
+    if ((await readFile(real, 'utf8')) !== before) {
+      throw new HeadgateError('HEADGATE_TOPOLOGY_CHANGED_MEANWHILE', `${path} changed during the edit`);
+    }
+    await rename(temporary, real);
+    temporary = undefined;
+    await syncDirectory(dirname(real));
+  } catch (error) {
+    if (isHeadgateError(error)) throw error;
+    throw new HeadgateError('HEADGATE_TOPOLOGY_UNWRITABLE', `cannot replace ${path}`, { cause: error });
+  } finally {
+    if (temporary !== undefined) await remove(temporary);
+  }
+}
+
+/** So that the rename survives a power cut. Some file systems cannot; the file is whole all the same. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!['EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR', 'EACCES'].includes(errnoCode(error) ?? '')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function remove(temporary: string): Promise<void> {
+  try {
+    await unlink(temporary);
+  } catch (error) {
+    if (errnoCode(error) !== 'ENOENT') throw error;
+  }
+}

@@ -1,0 +1,110 @@
+/** The nodes of the three tiers. */
+import { z } from 'zod';
+import { documented } from './documented.ts';
+import { probeSchema } from './heartbeat.ts';
+import { choice, endpoint, hostAddress, integer, name, port } from './scalars.ts';
+
+/** Control port of a node that names none. */
+export const defaultControlPort = 7_400;
+
+const hostChange =
+  'It is another node then: the old one drains and keeps what it has, the new one starts empty.';
+
+function control(of: string): z.ZodPrefault<z.ZodNumber> {
+  return documented(port().prefault(defaultControlPort), {
+    about: `Port of the control channel of the ${of}: heartbeats, status, admin requests. Never a service's port.`,
+    unit: 'port',
+    effect: 'None: clients do not use it.',
+  });
+}
+
+function weight(of: string): z.ZodPrefault<z.ZodNumber> {
+  return documented(integer(0, 1_000).prefault(1), {
+    about: `Share of new connections this ${of} gets, relative to the others. 0 gets nothing new.`,
+    unit: 'count, 0 to 1000',
+    effect: 'None: it applies to connections that begin after the change.',
+  });
+}
+
+function state(of: string): z.ZodPrefault<z.ZodEnum<{ active: 'active'; drain: 'drain' }>> {
+  return documented(choice(['active', 'drain']).prefault('active'), {
+    about: `drain: this ${of} gets nothing new and keeps what it has until the last connection ends.`,
+    unit: 'word',
+    effect: 'None.',
+  });
+}
+
+function heartbeat(of: string): z.ZodPrefault<typeof probeSchema> {
+  return documented(probeSchema.prefault({}), {
+    about: `How this ${of} is asked whether it lives.`,
+    unit: 'map',
+    effect: 'None.',
+  });
+}
+
+export const directorSchema = z.strictObject(
+  {
+    host: documented(hostAddress(), {
+      about: "Address of the director's machine.",
+      unit: 'IP address',
+      effect: hostChange,
+    }),
+    control: control('director'),
+  },
+  { error: 'a map that begins with host: ADDRESS' },
+);
+
+export const balancerSchema = z.strictObject(
+  {
+    host: documented(hostAddress(), {
+      about: "Address of the balancer's machine; it listens there for directors.",
+      unit: 'IP address',
+      effect: hostChange,
+    }),
+    port: documented(port().optional(), {
+      about: 'Port it listens on for directors, when it serves one service.',
+      unit: 'port',
+      defaultText: "the service's own port",
+      effect: 'None: established connections stay on the old port.',
+    }),
+    ports: documented(z.record(name(), port(), { error: 'a map of service names to ports' }).optional(), {
+      about: 'Ports it listens on for directors, by service name, when it serves several.',
+      unit: 'map of ports',
+      defaultText: "each service's own port",
+      effect: 'None: established connections stay on the old port.',
+    }),
+    control: control('balancer'),
+    weight: weight('balancer'),
+    state: state('balancer'),
+    heartbeat: heartbeat('balancer'),
+    workers: documented(integer(1, 256).optional(), {
+      about: 'Worker processes.',
+      unit: 'count, 1 to 256',
+      defaultText: 'one per processor core',
+      effect: 'None.',
+    }),
+    maxConnections: documented(integer(1, 10_000_000).optional(), {
+      about:
+        'Most client connections of the balancer; then it says full and directors send new ones elsewhere.',
+      unit: 'count, 1 to 10000000',
+      defaultText: 'what the limit of open files allows',
+      effect: 'None: it bounds new connections.',
+    }),
+  },
+  { error: 'a map that begins with host: ADDRESS' },
+);
+
+export const chatserverSchema = z.strictObject(
+  {
+    address: documented(endpoint('one machine'), {
+      about: 'Address and port balancers connect to.',
+      unit: 'address:port',
+      effect: hostChange,
+    }),
+    control: control('chat server'),
+    weight: weight('chat server'),
+    state: state('chat server'),
+    heartbeat: heartbeat('chat server'),
+  },
+  { error: 'a map that begins with address: ADDRESS:PORT' },
+);
