@@ -29,7 +29,7 @@ export class Conditions {
 
   /** Looks at every condition again. */
   wake(): void {
-    for (const look of [...this.#waiting]) look();
+    for (const look of this.#waiting) look();
   }
 
   /** Nobody waits any more, now and later. */

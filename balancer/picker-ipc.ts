@@ -1,5 +1,5 @@
 import type { Endpoint } from '../lib/address/index.ts';
-import type { Clock, Timer } from '../lib/clock/index.ts';
+import type { Clock } from '../lib/clock/index.ts';
 import { Batcher } from './batcher.ts';
 import type { Picker } from './picker.ts';
 import { batchEntries, type PickRequest, type WorkerUpstream } from './worker-protocol.ts';
@@ -40,7 +40,8 @@ export class IpcPicker implements Picker {
   /** In the order of asking, hence of falling due. */
   readonly #pending = new Map<number, Pending>();
   #next = 1;
-  #timer: Timer | undefined;
+  /** A timer runs for the oldest pick. */
+  #timed = false;
 
   constructor({ clock, send, upstream }: IpcPickerOptions) {
     this.#clock = clock;
@@ -57,7 +58,7 @@ export class IpcPicker implements Picker {
     this.#requests.push(['pick', request, service, host, port, tried]);
     return new Promise((resolve) => {
       this.#pending.set(request, { resolve, dueMs: this.#clock.now() + pickTimeoutMs });
-      this.#timer ??= this.#clock.after(pickTimeoutMs, () => this.#expire());
+      if (!this.#timed) this.#expireIn(pickTimeoutMs);
     });
   }
 
@@ -82,12 +83,17 @@ export class IpcPicker implements Picker {
     }
   }
 
+  #expireIn(delayMs: number): void {
+    this.#timed = true;
+    this.#clock.after(delayMs, () => this.#expire());
+  }
+
   #expire(): void {
-    this.#timer = undefined;
+    this.#timed = false;
     const now = this.#clock.now();
     for (const [request, { resolve, dueMs }] of this.#pending) {
       if (dueMs > now) {
-        this.#timer = this.#clock.after(dueMs - now, () => this.#expire());
+        this.#expireIn(dueMs - now);
         return;
       }
       this.#pending.delete(request);

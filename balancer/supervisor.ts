@@ -27,7 +27,7 @@ const startDeaths = 3;
 /** How often forgotten servers, parted directors and the rate are looked after. */
 const housekeepingMs = 1_000;
 /** Every how many rounds of housekeeping a listener that could not be opened is tried again. */
-const retryRounds = 5;
+const retryRounds = 2;
 
 export interface SupervisorOptions {
   readonly workers: number;

@@ -10,21 +10,21 @@ export interface WorkerNumbers {
 
 /** Turns a worker's numbers into reports of what changed. */
 export class ReportWriter {
-  #last: WorkerNumbers = { connections: -1, services: {}, full: false, counters: {} };
+  #lastGauges = '';
+  #lastCounters: Readonly<Record<string, number>> = {};
 
   /** The report that brings the supervisor up to date; undefined when nothing changed since the last one. */
   next(now: WorkerNumbers): WorkerReport | undefined {
     const counters: Record<string, number> = {};
     for (const [name, value] of Object.entries(now.counters)) {
-      const change = value - (this.#last.counters[name] ?? 0);
+      const change = value - (this.#lastCounters[name] ?? 0);
       if (change !== 0) counters[name] = change;
     }
     const { connections, services, full } = now;
-    const same =
-      Object.keys(counters).length === 0 &&
-      connections === this.#last.connections &&
-      full === this.#last.full;
-    this.#last = now;
+    const gauges = JSON.stringify([connections, full, services]);
+    const same = Object.keys(counters).length === 0 && gauges === this.#lastGauges;
+    this.#lastGauges = gauges;
+    this.#lastCounters = now.counters;
     return same ? undefined : { kind: 'report', connections, services, full, counters };
   }
 }

@@ -54,7 +54,7 @@ export function aTopology(change: Partial<Omit<Topology, 'hash'>> = {}): Topolog
     secret: { env: 'HEADGATE_TEST_SECRET' },
     hashKey: '000102030405060708090a0b0c0d0e0f',
     hashKeyIsDefault: false,
-    heartbeat: { intervalMs: 100, misses: 3, rises: 2, deadAfterMs: 10_000 },
+    heartbeat: { intervalMs: 1_000, misses: 3, rises: 2, deadAfterMs: 10_000 },
     graceMs: 5_000,
     services: [aService()],
     directors: [{ name: 'd1', host: '127.50.0.2', controlPort: 7400 }],

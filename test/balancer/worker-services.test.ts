@@ -1,0 +1,53 @@
+import test from 'ava';
+import { heartbeatTargets } from '../../balancer/upstream-targets.ts';
+import { UpstreamPool } from '../../balancer/upstream-pool.ts';
+import { servicesOf, workerServices } from '../../balancer/worker-services.ts';
+import { aBalancer, aChatServer, aService, aTopology } from '../topology-fixture.ts';
+
+test('a balancer serves the services that name it', (t) => {
+  const topology = aTopology({ services: [aService(), aService({ name: 'irc', balancers: ['b2'] })] });
+  t.deepEqual(
+    servicesOf(topology, 'b1').map(({ name }) => name),
+    ['chat'],
+  );
+});
+
+test('it listens at its own address, on the port of the service or one of its own, for directors with PROXY v2', (t) => {
+  const me = aBalancer({ ports: { irc: 9_101 } });
+  const irc = aService({ name: 'irc', proxyProtocol: { accept: 'any', send: 'v1' } });
+  const [chat, second] = workerServices(aTopology({ services: [aService(), irc] }), me, ['127.50.0.2']);
+  t.like(chat, {
+    name: 'chat',
+    endpoint: { host: '127.50.1.1', port: 9_000 },
+    acceptProxy: ['v2'],
+    allowFrom: ['127.50.0.2'],
+    sendProxy: 'off',
+    backlog: 4_096,
+    settings: { connectTimeoutMs: 3_000, keepaliveMs: 300_000, userTimeoutMs: 300_000, bufferBytes: 262_144 },
+  });
+  t.like(second, {
+    endpoint: { host: '127.50.1.1', port: 9_101 },
+    acceptProxy: ['v2', 'any'],
+    sendProxy: 'v1',
+  });
+});
+
+test('chat servers are asked the way the topology says', (t) => {
+  const pool = new UpstreamPool(Math.random);
+  const chatservers = [
+    aChatServer(1, { probe: { kind: 'headgate' } }),
+    aChatServer(2, { probe: { kind: 'tcp', port: 80, send: 'PING\r\n', expect: 'PONG' } }),
+    aChatServer(3, { probe: { kind: 'off' } }),
+    aChatServer(4),
+  ];
+  pool.apply(aTopology({ services: [aService({ chatservers: ['c1', 'c2', 'c3', 'c4'] })], chatservers }));
+  t.deepEqual(heartbeatTargets(pool.upstreams()), [
+    { id: 'c1@127.50.2.1:7000', probe: { kind: 'headgate', endpoint: { host: '127.50.2.1', port: 7400 } } },
+    {
+      id: 'c2@127.50.2.2:7000',
+      probe: { kind: 'tcp', endpoint: { host: '127.50.2.2', port: 80 }, send: 'PING\r\n', expect: 'PONG' },
+    },
+    { id: 'c3@127.50.2.3:7000', probe: { kind: 'off' } },
+    { id: 'c4@127.50.2.4:7000', probe: { kind: 'tcp', endpoint: { host: '127.50.2.4', port: 7000 } } },
+  ]);
+});
