@@ -3,13 +3,15 @@
  * fails) and joins the two until both directions have ended. Engines: `node` (portable), later `uring`.
  */
 import type { Endpoint } from '../address/index.ts';
+import type { Clock } from '../clock/index.ts';
+import type { HeadgateError } from '../errors/index.ts';
 
 /** TCP behaviour of the connections of one listener. */
 export interface RelaySettings {
   readonly connectTimeoutMs: number;
-  /** Idle time before keepalive probes, both sides. */
+  /** Idle time before keepalive probes, both sides; 0: none. Shortened where `userTimeoutMs` needs it (keepalive.ts). */
   readonly keepaliveMs: number;
-  /** TCP_USER_TIMEOUT, both sides; needs Linux, ignored elsewhere. */
+  /** TCP_USER_TIMEOUT, both sides; 0: the kernel's own. Needs Linux, ignored elsewhere. */
   readonly userTimeoutMs: number;
   /** Most bytes one direction may hold in the process; at least 64 KiB, the size of one read. */
   readonly bufferBytes: number;
@@ -60,8 +62,12 @@ export interface Router {
   route(client: RelayClient, tried: readonly string[]): Destination | null | Promise<Destination | null>;
   /** The destination's connection is established. */
   connected?(client: RelayClient, destination: Destination): void;
-  /** Connecting to it failed, or the client left first (then `error.code` is HEADGATE_RELAY_CLIENT_GONE). */
-  failed(client: RelayClient, destination: Destination, error: Error): void;
+  /**
+   * Connecting to it failed. `error.code` is HEADGATE_RELAY_CONNECT_REFUSED or _CONNECT_TIMEOUT; _CONNECT_LOCAL when the
+   * fault is here (no descriptors, no ports); _CLIENT_GONE when the client left first (a late answer of `route` comes
+   * back this way, after `ended`); _CLOSED when the relay was closed. Only the first two say something of the destination.
+   */
+  failed(client: RelayClient, destination: Destination, error: HeadgateError): void;
   /** The connection is over, also when it never reached a destination. Exactly once per accepted connection. */
   ended(record: ConnectionRecord): void;
 }
@@ -85,7 +91,7 @@ export interface ConnectionRecord {
   readonly client: RelayClient;
   /** Null when it never reached one. */
   readonly destination: Destination | null;
-  /** Client → destination, header bytes not counted. */
+  /** Bytes read from the client for the destination, header bytes not counted. */
   readonly bytesUp: number;
   /** Destination → client. */
   readonly bytesDown: number;
@@ -97,7 +103,7 @@ export interface ConnectionRecord {
 
 /** Each counts from start; the comment says whether it is expected to move in production. */
 export interface RelayStats {
-  /** Clients accepted. Expected. */
+  /** Clients accepted, those refused by `limit`, `allowFrom` or for want of descriptors not counted. Expected. */
   accepted: number;
   /** Clients refused with RST because `limit` was reached. Not expected. */
   refusedFull: number;
@@ -111,6 +117,8 @@ export interface RelayStats {
   connectFailures: number;
   /** Times accept or connect ran out of descriptors. Not expected. */
   descriptorsExhausted: number;
+  /** Exceptions and rejections of the router. Not expected. */
+  routerErrors: number;
   /** Connections accepted and not ended, now. */
   connections: number;
   /** Payload bytes client → destination. */
@@ -119,10 +127,14 @@ export interface RelayStats {
 }
 
 export interface RelayListener {
+  /** As asked for; a port of 0 is replaced by the one that was given. */
   readonly spec: ListenSpec;
   /** Takes over new settings for connections accepted from now on. */
   update(settings: Pick<ListenSpec, 'acceptProxy' | 'allowFrom' | 'settings'>): void;
-  /** Stops accepting; established connections stay. Idempotent. */
+  /**
+   * Stops accepting; established connections stay. What waits in the accept queue at the call is still taken (Linux);
+   * a client whose handshake ends during the close itself gets RST from the kernel. Idempotent.
+   */
   close(): Promise<void>;
 }
 
@@ -133,9 +145,9 @@ export interface Relay {
   /** Throws HEADGATE_RELAY_PORT_TAKEN and others with the cure. */
   listen(spec: ListenSpec): Promise<RelayListener>;
   stats(): RelayStats;
-  /** Ids of the destinations with live connections, and how many. */
+  /** Ids of the destinations with established connections, and how many. */
   destinations(): ReadonlyMap<string, number>;
-  /** Ends up to `most` connections to a destination with RST to the client; returns how many it ended. */
+  /** Ends up to `most` connections to a destination, oldest first, with RST to both; returns how many it ended. */
   reset(destination: string, most: number): number;
   /** Runs `run` when no connection is left (at once when there is none). */
   onIdle(run: () => void): void;
@@ -147,6 +159,10 @@ export interface RelayOptions {
   readonly router: Router;
   /** Most connections at one time. See `connectionLimit()`. */
   readonly limit: number;
+  /** For timeouts and durations; default: the machine's. */
+  readonly clock?: Clock;
+  /** Told what the router threw; each is counted as `routerErrors` as well. */
+  readonly onRouterError?: (error: unknown) => void;
 }
 
 /** An engine makes relays; the tests of the relay run over every engine. */

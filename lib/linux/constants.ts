@@ -1,0 +1,24 @@
+/** Numbers of the kernel's ABI; x86-64 and arm64 agree on all of them. The kernel's name is the name here. */
+
+/** include/linux/socket.h */
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+
+/** include/linux/net.h */
+export const SOCK_STREAM = 1;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+
+/** include/uapi/asm-generic/socket.h */
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const SO_REUSEPORT = 15;
+
+/** include/uapi/linux/in.h, in6.h */
+export const IPPROTO_TCP = 6;
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY = 26;
+
+/** include/uapi/linux/tcp.h */
+export const TCP_INFO = 11;
+export const TCP_USER_TIMEOUT = 18;

@@ -1,0 +1,9 @@
+/**
+ * Typed doors to the Linux kernel: system calls over koffi, and the few files of /proc that answer the same kind of
+ * question. Knows nothing of load balancing. Everything is loaded at first use, so that importing this room is
+ * harmless elsewhere; ask linuxAvailable() before calling what needs system calls.
+ */
+export { linuxAvailable, type LinuxAvailability } from './libc.ts';
+export { isSyscallError, syscallError } from './errno.ts';
+export { acceptQueue, listeningSocket, setUserTimeout, type AcceptQueue } from './sockets.ts';
+export { getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';

@@ -1,0 +1,86 @@
+import { addressFamily, formatEndpoint, type Endpoint } from '../address/index.ts';
+import * as constant from './constants.ts';
+import { syscallError } from './errno.ts';
+import { libc } from './libc.ts';
+import { encodeSockaddr } from './sockaddr.ts';
+
+/**
+ * A bound TCP socket for `server.listen({ fd }, backlog)`: SO_REUSEADDR, close-on-exec, non-blocking, IPv6 only for
+ * IPv6, SO_REUSEPORT when `reusePort`. With `backlog` it also listens already. Returns the descriptor, which the
+ * caller owns. Throws HEADGATE_LINUX_SYSCALL (EADDRINUSE, EADDRNOTAVAIL, EACCES, EMFILE …) or _UNAVAILABLE.
+ */
+export function listeningSocket(options: {
+  readonly endpoint: Endpoint;
+  readonly reusePort: boolean;
+  readonly backlog?: number;
+}): number {
+  const { endpoint, reusePort, backlog } = options;
+  const { socket, bind, listen, close, errno } = libc();
+  const family = addressFamily(endpoint.host);
+  const type = constant.SOCK_STREAM | constant.SOCK_CLOEXEC | constant.SOCK_NONBLOCK;
+  const fd = socket(family === 4 ? constant.AF_INET : constant.AF_INET6, type, 0);
+  if (fd < 0) throw syscallError('socket', errno());
+  try {
+    setNumber(fd, constant.SOL_SOCKET, constant.SO_REUSEADDR, 1);
+    if (reusePort) setNumber(fd, constant.SOL_SOCKET, constant.SO_REUSEPORT, 1);
+    if (family === 6) setNumber(fd, constant.IPPROTO_IPV6, constant.IPV6_V6ONLY, 1);
+    const sockaddr = encodeSockaddr(endpoint);
+    if (bind(fd, sockaddr, sockaddr.length) < 0)
+      throw syscallError('bind', errno(), formatEndpoint(endpoint));
+    if (backlog !== undefined && listen(fd, backlog) < 0) {
+      throw syscallError('listen', errno(), formatEndpoint(endpoint));
+    }
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
+/**
+ * TCP_USER_TIMEOUT (RFC 5482): ends the connection with ETIMEDOUT when sent data stays unacknowledged, or the
+ * peer's window closed, for `timeoutMs`. Throws HEADGATE_LINUX_SYSCALL.
+ */
+export function setUserTimeout(fd: number, timeoutMs: number): void {
+  setNumber(fd, constant.IPPROTO_TCP, constant.TCP_USER_TIMEOUT, timeoutMs);
+}
+
+/** The accept queue of a listening socket. */
+export interface AcceptQueue {
+  /** Established connections that wait to be accepted. */
+  readonly queued: number;
+  /** Most that may wait: the backlog of listen(), capped by somaxconn. */
+  readonly backlog: number;
+}
+
+/**
+ * struct tcp_info (include/uapi/linux/tcp.h): eight bytes of flags, then u32 fields. For a listening socket the
+ * kernel (tcp_get_info) puts the queue's length into tcpi_unacked (byte 24) and its limit into tcpi_sacked (byte 28).
+ */
+const tcpInfo = { bytes: 32, queued: 24, backlog: 28 } as const;
+
+/** Throws HEADGATE_LINUX_SYSCALL. */
+export function acceptQueue(fd: number): AcceptQueue {
+  const { getsockopt, errno } = libc();
+  const info = new Uint32Array(tcpInfo.bytes / 4);
+  const bytes = Uint32Array.of(tcpInfo.bytes);
+  if (getsockopt(fd, constant.IPPROTO_TCP, constant.TCP_INFO, byteView(info), byteView(bytes)) < 0) {
+    throw syscallError('getsockopt', errno(), 'TCP_INFO');
+  }
+  return { queued: info[tcpInfo.queued / 4] ?? 0, backlog: info[tcpInfo.backlog / 4] ?? 0 };
+}
+
+const number = new Int32Array(1);
+const numberBytes = byteView(number);
+
+function setNumber(fd: number, level: number, name: number, value: number): void {
+  const { setsockopt, errno } = libc();
+  number[0] = value;
+  if (setsockopt(fd, level, name, numberBytes, 4) < 0) {
+    throw syscallError('setsockopt', errno(), `level ${level} option ${name}`);
+  }
+}
+
+function byteView(words: Int32Array | Uint32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}
