@@ -48,10 +48,10 @@ function wide(name: string, signed: boolean, littleEndian: boolean): FieldType<b
     name,
     size: 8,
     align: 8,
-    read: (view, at) =>
-      signed ? view.getBigInt64(at, littleEndian) : view.getBigUint64(at, littleEndian),
+    read: (view, at) => (signed ? view.getBigInt64(at, littleEndian) : view.getBigUint64(at, littleEndian)),
     write(view, at, value) {
-      if ((signed ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value)) !== value) throw misfit(name, value);
+      if ((signed ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value)) !== value)
+        throw misfit(name, value);
       view.setBigUint64(at, BigInt.asUintN(64, value), littleEndian);
     },
   });

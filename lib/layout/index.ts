@@ -3,7 +3,14 @@
  * order is in the name of the type (`be16` is big-endian; `u16` is little-endian, the order of every machine headgate
  * runs its programs on), padding is explicit, and the size is asserted. Knows lib/errors only.
  */
-export { layout, type FieldPlace, type Fields, type Layout, type LayoutOptions, type Values } from './layout.ts';
+export {
+  layout,
+  type FieldPlace,
+  type Fields,
+  type Layout,
+  type LayoutOptions,
+  type Values,
+} from './layout.ts';
 export {
   array,
   be16,

@@ -3,7 +3,8 @@ import { part } from './entry.ts';
 /** Codes HEADGATE_BPF_*, and HEADGATE_LAYOUT_* of the byte layouts the programs share with the control plane. */
 export const bpfErrors = part({
   HEADGATE_LAYOUT_INVALID: {
-    meaning: 'A byte layout is misaligned, has a gap that is not written down, or does not have the asserted size.',
+    meaning:
+      'A byte layout is misaligned, has a gap that is not written down, or does not have the asserted size.',
     cure: 'report this: the layout is part of headgate',
   },
   HEADGATE_LAYOUT_VALUE: {
@@ -11,7 +12,8 @@ export const bpfErrors = part({
     cure: 'report this with the message: it is a fault in headgate',
   },
   HEADGATE_BPF_ASSEMBLY: {
-    meaning: 'An eBPF program cannot be encoded: a number out of range, or a label that is missing or twice there.',
+    meaning:
+      'An eBPF program cannot be encoded: a number out of range, or a label that is missing or twice there.',
     cure: 'report this with the message: it is a fault in headgate',
   },
   HEADGATE_BPF_SPEC: {
@@ -43,7 +45,8 @@ export const bpfErrors = part({
     cure: 'check the path and the permissions of the bpf file system',
   },
   HEADGATE_BPF_PIN_MISMATCH: {
-    meaning: 'A pinned eBPF object exists but is not of the kind or shape that this version of headgate uses.',
+    meaning:
+      'A pinned eBPF object exists but is not of the kind or shape that this version of headgate uses.',
     cure: 'detach what an other version left behind (headgate director --detach), then start again',
   },
   HEADGATE_BPF_NO_BPFFS: {

@@ -55,7 +55,8 @@ export const mov = operation(AluCode.Mov);
 /** Two's complement of `dst`. */
 export const neg = Object.freeze({
   reg: (dst: Register, comment?: string) => instruction({ opcode: AluCode.Neg | Class.Alu64, dst }, comment),
-  reg32: (dst: Register, comment?: string) => instruction({ opcode: AluCode.Neg | Class.Alu32, dst }, comment),
+  reg32: (dst: Register, comment?: string) =>
+    instruction({ opcode: AluCode.Neg | Class.Alu32, dst }, comment),
 });
 
 /** Moves the low `bits` bits of `src` to `dst`, extended with their sign (BPF_MOVSX). */

@@ -96,7 +96,8 @@ function resolve(
   const where = item.comment === undefined ? '' : ` (${item.comment})`;
   const target = labels.get(item.target);
   if (target === undefined) throw assemblyError(`slot ${slot}${where}: there is no label ${item.target}`);
-  if (target === slots) throw assemblyError(`slot ${slot}${where}: no instruction follows the label ${item.target}`);
+  if (target === slots)
+    throw assemblyError(`slot ${slot}${where}: no instruction follows the label ${item.target}`);
   // Distances count from the instruction after the jump.
   const distance = target - slot - 1;
   if (distanceInImmediate(item.opcode)) return { offset: item.offset, immediate: distance };

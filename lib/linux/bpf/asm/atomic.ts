@@ -9,7 +9,8 @@ type Atomic = (dst: Register, offset: number, src: Register, size: number, comme
 
 function operation(code: number): Atomic {
   return (dst, offset, src, size, comment) => {
-    if (size !== 4 && size !== 8) throw assemblyError(`an atomic operation is 4 or 8 bytes wide, not ${size}`);
+    if (size !== 4 && size !== 8)
+      throw assemblyError(`an atomic operation is 4 or 8 bytes wide, not ${size}`);
     const opcode = Class.StoreX | Mode.Atomic | sizeBits(size);
     return instruction({ opcode, dst, src, offset, immediate: code }, comment);
   };

@@ -13,7 +13,8 @@ export interface Decoded {
 
 /** Reads the instructions of a program, without labels. Throws HEADGATE_BPF_ASSEMBLY when `bytes` are none. */
 export function decodeSlots(bytes: Uint8Array): readonly Decoded[] {
-  if (bytes.length % SLOT_BYTES !== 0) throw assemblyError(`${bytes.length} bytes are not a whole number of slots`);
+  if (bytes.length % SLOT_BYTES !== 0)
+    throw assemblyError(`${bytes.length} bytes are not a whole number of slots`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const decoded: Decoded[] = [];
   for (let at = 0; at < bytes.length; at += SLOT_BYTES) {
@@ -31,7 +32,8 @@ export function decodeSlots(bytes: Uint8Array): readonly Decoded[] {
     };
     if (opcode === WIDE_OPCODE) {
       at += SLOT_BYTES;
-      if (at === bytes.length) throw assemblyError(`slot ${slot}: the second half of a 64-bit load is missing`);
+      if (at === bytes.length)
+        throw assemblyError(`slot ${slot}: the second half of a 64-bit load is missing`);
       decoded.push({ slot, instruction: instruction({ ...fields, upper: view.getInt32(at + 4, true) }) });
     } else {
       decoded.push({ slot, instruction: instruction(fields) });

@@ -4,10 +4,7 @@ import type { Register } from './register.ts';
 
 /** Converts the low `bits` bits of `dst` between big-endian and the machine's order; bits above them become 0. */
 export function toBigEndian(dst: Register, bits: 16 | 32 | 64, comment?: string): Instruction {
-  return instruction(
-    { opcode: AluCode.End | Class.Alu32 | Source.Register, dst, immediate: bits },
-    comment,
-  );
+  return instruction({ opcode: AluCode.End | Class.Alu32 | Source.Register, dst, immediate: bits }, comment);
 }
 
 /** Converts between little-endian and the machine's order: on headgate's machines it only cuts to `bits` bits. */

@@ -2,7 +2,24 @@
  * An assembler for the eBPF machine (RFC 9669): functions make frozen instructions, arrays of them are programs, and assemble()
  * encodes them. Nothing here needs Linux or privileges.
  */
-export { add, and, arsh, div, lsh, mod, mov, movSigned, mul, neg, or, rsh, sdiv, smod, sub, xor } from './alu.ts';
+export {
+  add,
+  and,
+  arsh,
+  div,
+  lsh,
+  mod,
+  mov,
+  movSigned,
+  mul,
+  neg,
+  or,
+  rsh,
+  sdiv,
+  smod,
+  sub,
+  xor,
+} from './alu.ts';
 export type { AluOperation } from './alu.ts';
 export { assemble, type Assembled, type MapRelocation } from './assemble.ts';
 export { atomic } from './atomic.ts';
@@ -13,7 +30,23 @@ export { disassemble, listing, type Disassemblable, type Line } from './disassem
 export { byteSwap, toBigEndian, toLittleEndian } from './endian.ts';
 export { helperIds, helperName, type HelperName } from './helper.ts';
 export { slotsOf, type Code, type Instruction, type Item, type Label } from './instruction.ts';
-export { exit, ja, jaLong, jeq, jge, jgt, jle, jlt, jne, jset, jsge, jsgt, jsle, jslt, type Jump } from './jump.ts';
+export {
+  exit,
+  ja,
+  jaLong,
+  jeq,
+  jge,
+  jgt,
+  jle,
+  jlt,
+  jne,
+  jset,
+  jsge,
+  jsgt,
+  jsle,
+  jslt,
+  type Jump,
+} from './jump.ts';
 export { loadImm64, loadMap, loadMapValue, type MapReference } from './load-imm64.ts';
 export { loadMem, loadMemSigned, storeImm, storeMem } from './load-store.ts';
 export { FP, R0, R1, R10, R2, R3, R4, R5, R6, R7, R8, R9, type Register } from './register.ts';

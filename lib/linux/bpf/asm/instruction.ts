@@ -66,7 +66,8 @@ export function instruction(fields: InstructionFields, comment?: string): Instru
   if (!Number.isInteger(offset) || offset < -0x8000 || offset > 0x7fff) {
     throw assemblyError(`the offset ${offset} does not fit 16 bits${where}`);
   }
-  if ((immediate | 0) !== immediate) throw assemblyError(`the immediate ${immediate} does not fit 32 bits${where}`);
+  if ((immediate | 0) !== immediate)
+    throw assemblyError(`the immediate ${immediate} does not fit 32 bits${where}`);
   return Object.freeze<Instruction>({
     kind: 'instruction',
     opcode,

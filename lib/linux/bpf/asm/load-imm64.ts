@@ -12,7 +12,8 @@ export function loadImm64(dst: Register, value: bigint | number, comment?: strin
     throw assemblyError(`the number ${value} is not a safe integer; give a bigint`);
   }
   const bits = BigInt(value);
-  if (bits < -(2n ** 63n) || bits >= 2n ** 64n) throw assemblyError(`the immediate ${bits} does not fit 64 bits`);
+  if (bits < -(2n ** 63n) || bits >= 2n ** 64n)
+    throw assemblyError(`the immediate ${bits} does not fit 64 bits`);
   return instruction(
     {
       opcode: WIDE_OPCODE,

@@ -91,7 +91,8 @@ function arithmetic(item: Instruction, letter: 'r' | 'w'): string | undefined {
   const fromRegister = (item.opcode & Source.Register) !== 0;
   if (code === AluCode.Neg) return fromRegister ? undefined : `${dst} = -${dst}`;
   if (code === AluCode.End) {
-    if (letter === 'r') return fromRegister ? undefined : `r${item.dst} = bswap${item.immediate} r${item.dst}`;
+    if (letter === 'r')
+      return fromRegister ? undefined : `r${item.dst} = bswap${item.immediate} r${item.dst}`;
     return `r${item.dst} = ${fromRegister ? 'be' : 'le'}${item.immediate} r${item.dst}`;
   }
   const operator = ALU[code];
@@ -143,7 +144,9 @@ function memory(item: Instruction): string | undefined {
   const kind = item.opcode & CLASS_MASK;
   if (kind === Class.LoadX) {
     if (mode === Mode.Memory) return `r${item.dst} = ${place(item.src, item.offset, `u${bits}`)}`;
-    return mode === Mode.MemorySigned ? `r${item.dst} = ${place(item.src, item.offset, `s${bits}`)}` : undefined;
+    return mode === Mode.MemorySigned
+      ? `r${item.dst} = ${place(item.src, item.offset, `s${bits}`)}`
+      : undefined;
   }
   const target = place(item.dst, item.offset, `u${bits}`);
   if (mode === Mode.Memory) return `${target} = ${kind === Class.Store ? item.immediate : `r${item.src}`}`;

@@ -201,7 +201,8 @@ export class BpfMap {
       buffer[3] = key >>> 24;
       return;
     }
-    if (key.length !== buffer.length) throw this.#misfit(`the key has ${key.length} bytes, not ${buffer.length}`);
+    if (key.length !== buffer.length)
+      throw this.#misfit(`the key has ${key.length} bytes, not ${buffer.length}`);
     buffer.set(key);
   }
 

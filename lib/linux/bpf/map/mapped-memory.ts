@@ -41,7 +41,8 @@ export class MappedMemory {
   close(): void {
     if (this.#bytes === undefined) return;
     this.#bytes = undefined;
-    if (door().munmap(this.#address, this.#length) < 0) throw syscallError('munmap', door().errno(), this.#what);
+    if (door().munmap(this.#address, this.#length) < 0)
+      throw syscallError('munmap', door().errno(), this.#what);
   }
 }
 

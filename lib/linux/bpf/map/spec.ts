@@ -60,7 +60,8 @@ function problemOf(spec: MapSpec): string | undefined {
   if (spec.maxEntries > 0xffff_ffff) return 'maxEntries does not fit 32 bits';
   if (isArray(spec.type) && spec.keySize !== 4) return `the keys of ${spec.type} are 4 bytes long`;
   const holdsDescriptors = spec.type === 'program-array' || holdsMaps(spec.type);
-  if (holdsDescriptors && spec.valueSize !== 4) return `the values of ${spec.type} are descriptors of 4 bytes`;
+  if (holdsDescriptors && spec.valueSize !== 4)
+    return `the values of ${spec.type} are descriptors of 4 bytes`;
   if (holdsMaps(spec.type) !== (spec.inner !== undefined)) {
     return spec.inner === undefined ? 'a map of maps needs an inner spec' : `${spec.type} holds no maps`;
   }

@@ -45,7 +45,11 @@ export function openPinned(path: string, kind: ObjectKind): Descriptor {
   const found = kindOf(result);
   if (found === kind) return descriptor;
   descriptor.close();
-  throw new HeadgateError('HEADGATE_BPF_PIN_MISMATCH', `${path} is a ${found ?? 'foreign object'}, not a ${kind}`, {
-    facts: { path },
-  });
+  throw new HeadgateError(
+    'HEADGATE_BPF_PIN_MISMATCH',
+    `${path} is a ${found ?? 'foreign object'}, not a ${kind}`,
+    {
+      facts: { path },
+    },
+  );
 }

@@ -113,9 +113,7 @@ export function tcxAvailable(): Availability {
  * packets of that moment. Says no when another program is there. Not remembered: interfaces come and go.
  */
 export function xdpLinkAvailable(ifindex: number, mode: XdpMode): Availability {
-  return probe(() =>
-    tryProgram(passEverything, (program) => Link.attachXdp(program, ifindex, mode).close()),
-  );
+  return probe(() => tryProgram(passEverything, (program) => Link.attachXdp(program, ifindex, mode).close()));
 }
 
 /** Whether objects can be pinned in a directory. Not remembered: a file system may be mounted any time. */

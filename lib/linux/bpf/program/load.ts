@@ -78,7 +78,8 @@ function loadError(name: string, assembled: Assembled, result: number, log: stri
     return bpfError('HEADGATE_BPF_PROGRAM', `load eBPF program ${name}`, Command.ProgramLoad, result);
   }
   // The second slot of a 64-bit load belongs to the instruction before it.
-  const line = slot === undefined ? undefined : disassemble(assembled).findLast((found) => found.slot <= slot);
+  const line =
+    slot === undefined ? undefined : disassemble(assembled).findLast((found) => found.slot <= slot);
   const place =
     line === undefined
       ? ''

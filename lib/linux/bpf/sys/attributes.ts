@@ -65,11 +65,7 @@ export const programLoad = layout(
   { size: 72 },
 );
 
-export const objectPath = layout(
-  'bpf_attr.obj',
-  { path: u64, fd: u32, fileFlags: u32 },
-  { size: 16 },
-);
+export const objectPath = layout('bpf_attr.obj', { path: u64, fd: u32, fileFlags: u32 }, { size: 16 });
 
 export const testRun = layout(
   'bpf_attr.test',

@@ -23,7 +23,8 @@ export function readInfo<F extends Fields>(fd: number, table: Layout<F>): Values
   const info = new Uint8Array(table.size);
   const attributes = attributesOf(objectInfo, { fd, infoBytes: info.length, info: pointerTo(info) });
   const result = bpf(Command.ObjectInfo, attributes, [info]);
-  if (result < 0) throw bpfError('HEADGATE_BPF_PROGRAM', 'read the info of an eBPF object', Command.ObjectInfo, result);
+  if (result < 0)
+    throw bpfError('HEADGATE_BPF_PROGRAM', 'read the info of an eBPF object', Command.ObjectInfo, result);
   return table.read(info);
 }
 
@@ -40,7 +41,8 @@ export function* objectIds(kind: ObjectKind): Generator<number, void, void> {
     byId.set(attributes, 'id', id);
     const result = bpf(NEXT[kind], attributes);
     if (result === -Errno.ENOENT) return;
-    if (result < 0) throw bpfError('HEADGATE_BPF_PROGRAM', `list the ids of eBPF ${kind}s`, NEXT[kind], result);
+    if (result < 0)
+      throw bpfError('HEADGATE_BPF_PROGRAM', `list the ids of eBPF ${kind}s`, NEXT[kind], result);
     id = byId.get(attributes, 'nextId');
     yield id;
   }

@@ -30,7 +30,8 @@ export function loadPacket(
   end: Register,
   kind: 'xdp' | 'tc' = 'xdp',
 ): readonly Item[] {
-  if (data === context || data === end) throw assemblyError('the packet, its end and the context need three registers');
+  if (data === context || data === end)
+    throw assemblyError('the packet, its end and the context need three registers');
   const dataOffset = kind === 'xdp' ? xdpContext.offsetOf('data') : SKB_DATA;
   const endOffset = kind === 'xdp' ? xdpContext.offsetOf('dataEnd') : SKB_DATA_END;
   return [
