@@ -35,7 +35,7 @@ function integer(name: string, size: 1 | 2 | 4, signed: boolean, access: NumberA
     name,
     size,
     align: size,
-    read: access.read,
+    read: (view, at) => access.read(view, at),
     write(view, at, value) {
       if (!Number.isInteger(value) || value < minimum || value > maximum) throw misfit(name, value);
       access.write(view, at, value);

@@ -12,7 +12,7 @@ export interface Collection<Spec extends CollectionSpec> {
   readonly maps: { readonly [Name in keyof Spec['maps']]: BpfMap };
   readonly programs: { readonly [Name in keyof Spec['programs']]: Program };
   /** Closes all descriptors, those of reused maps too. Idempotent. */
-  close(): void;
+  readonly close: () => void;
 }
 
 export interface LoadOptions {

@@ -35,7 +35,7 @@ export function assemble(code: Code): Assembled {
   if (slots === 0) throw assemblyError('the program is empty');
   const bytes = new Uint8Array(slots * SLOT_BYTES);
   const view = new DataView(bytes.buffer);
-  const comments = new Array<string | undefined>(slots).fill(undefined);
+  const comments = Array.from({ length: slots }, (): string | undefined => undefined);
   const maps: MapRelocation[] = [];
   let slot = 0;
   for (const item of items) {

@@ -1,6 +1,7 @@
 import { linkCreate, linkInfo, linkOnly, linkUpdate } from '../sys/attributes.ts';
 import { attributesOf, bpf } from '../sys/bpf.ts';
 import { Command } from '../sys/command.ts';
+import { door } from '../sys/door.ts';
 import { Descriptor } from '../sys/descriptor.ts';
 import { bpfError, Errno } from '../sys/errno.ts';
 import { readInfo } from '../sys/object.ts';
@@ -17,6 +18,8 @@ const BPF_XDP = 37;
 const BPF_TCX = { ingress: 46, egress: 47 } as const;
 /** BPF_F_REPLACE: update only when the program is the expected one. */
 const BPF_F_REPLACE = 4;
+/** include/uapi/linux/if.h. */
+const IF_NAMESIZE = 16;
 /** enum bpf_link_type. */
 const LINK_KINDS: Readonly<Record<number, 'xdp' | 'tcx'>> = { 6: 'xdp', 11: 'tcx' };
 
@@ -44,14 +47,15 @@ export class Link {
 
   /**
    * Attaches an XDP program. `any` tries native and falls back to generic when the driver cannot. Throws HEADGATE_BPF_LINK; its fact `busy` says
-   * that another program is there.
+   * that another program is there, `missing` that the interface is not.
    */
   static attachXdp(program: Program, ifindex: number, mode: XdpMode = 'any'): Link {
     const first = mode === 'generic' ? 'generic' : 'native';
     const result = create(program.fd, ifindex, BPF_XDP, XDP_MODE_FLAGS[first]);
     if (result >= 0) return new Link(new Descriptor(result, `link of ${program.name}`), first);
-    const unsupported = [Errno.EOPNOTSUPP, Errno.ENOTSUPP, Errno.EINVAL].some((errno) => errno === -result);
-    if (mode === 'any' && unsupported) return Link.attachXdp(program, ifindex, 'generic');
+    // Drivers refuse in many ways (EOPNOTSUPP, EINVAL, ERANGE for a large MTU); these are not about the driver.
+    const final = [Errno.EBUSY, Errno.EEXIST, Errno.EPERM].some((errno) => errno === -result);
+    if (mode === 'any' && !final) return Link.attachXdp(program, ifindex, 'generic');
     throw attachError(program, `${first} XDP`, ifindex, result);
   }
 
@@ -121,6 +125,11 @@ function attachError(program: Program, how: string, ifindex: number, result: num
     `attach eBPF program ${program.name} to interface ${ifindex} (${how})`,
     Command.LinkCreate,
     result,
-    { ifindex, busy: -result === Errno.EBUSY, missing: -result === Errno.ENODEV },
+    { ifindex, busy: -result === Errno.EBUSY || -result === Errno.EEXIST, missing: !exists(ifindex) },
   );
+}
+
+/** XDP answers EINVAL for a missing interface as for much else, so it is asked apart. */
+function exists(ifindex: number): boolean {
+  return door().if_indextoname(ifindex, new Uint8Array(IF_NAMESIZE)) !== null;
 }

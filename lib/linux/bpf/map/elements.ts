@@ -33,7 +33,9 @@ export class MapElements {
     command: typeof Command.MapLookup | typeof Command.MapUpdate | typeof Command.MapDelete,
     flags = 0n,
   ): number {
-    return this.#call(fd, command, this.#keyAddress, this.#valueAddress, flags);
+    // The kernel refuses a delete whose unused fields are not zero.
+    const value = command === Command.MapDelete ? 0n : this.#valueAddress;
+    return this.#call(fd, command, this.#keyAddress, value, flags);
   }
 
   /** Puts the key after `key`, or the first one, in `nextKey`; 0 or the negative errno. */

@@ -91,7 +91,8 @@ function loadError(name: string, assembled: Assembled, result: number, log: stri
       ...plain.facts,
       program: name,
       reason,
-      ...(line === undefined ? {} : { slot: line.slot, instruction: line.text, comment: line.comment }),
+      ...(line === undefined ? {} : { slot: line.slot, instruction: line.text }),
+      ...(line?.comment === undefined ? {} : { comment: line.comment }),
       log,
     },
   });

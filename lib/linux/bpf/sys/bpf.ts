@@ -23,26 +23,26 @@ function syscallNumber(): number {
 }
 
 // Buffers whose addresses the kernel is reading: without this the collector may take them during the call.
-let inFlight: readonly Uint8Array[] = [];
+const inFlight: { buffers: readonly Uint8Array[] } = { buffers: [] };
 
 /**
  * Calls bpf(2). Answers its result (a descriptor, or 0), or the negative errno. `attributes` is read and written by the
  * kernel; `held` are the buffers whose addresses are in it. Interrupted calls are repeated.
  */
 export function bpf(command: Command, attributes: Uint8Array, held: readonly Uint8Array[] = []): number {
-  const { syscall, errno } = door();
-  inFlight = held;
+  const kernel = door();
+  inFlight.buffers = held;
   try {
     // EAGAIN: the verifier gave way to a signal; libbpf and cilium/ebpf try five times too.
     for (let attempts = 0; ; attempts++) {
-      const result = Number(syscall(syscallNumber(), command, attributes, attributes.length));
+      const result = Number(kernel.syscall(syscallNumber(), command, attributes, attributes.length));
       if (result >= 0) return result;
-      const error = errno();
+      const error = kernel.errno();
       const again = error === Errno.EINTR || error === Errno.EAGAIN;
       if (!again || attempts === 5) return -error;
     }
   } finally {
-    inFlight = [];
+    inFlight.buffers = [];
   }
 }
 

@@ -17,6 +17,8 @@ export interface Door {
   munmap(address: number | bigint, bytes: number): number;
   mount(source: string, target: string, type: string, flags: number, data: null): number;
   umount2(target: string, flags: number): number;
+  /** Writes the name of an interface of at most 16 bytes; null when there is none. */
+  if_indextoname(ifindex: number, name: Uint8Array): string | null;
   /** Where the bytes lie. Valid while somebody holds `buffer`. */
   address(buffer: Uint8Array): bigint;
   /** The `bytes` bytes at `address`, not copied. */
@@ -42,6 +44,7 @@ export function door(): Door {
     munmap: library.func('int munmap(intptr_t, size_t)'),
     mount: library.func('int mount(const char *, const char *, const char *, unsigned long, void *)'),
     umount2: library.func('int umount2(const char *, int)'),
+    if_indextoname: library.func('const char *if_indextoname(unsigned int, void *)'),
     address: (buffer) => koffi.address(buffer),
     view: (address, bytes) => koffi.view(address, bytes),
     errno: () => koffi.errno(),

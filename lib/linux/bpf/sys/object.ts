@@ -13,7 +13,9 @@ export function kindOf(fd: number): ObjectKind | undefined {
   const kinds: Readonly<Record<string, ObjectKind>> = {
     'anon_inode:bpf-map': 'map',
     'anon_inode:bpf-prog': 'program',
+    // The kernel spells it both ways: a link that was made, and one that was opened.
     'anon_inode:bpf_link': 'link',
+    'anon_inode:bpf-link': 'link',
   };
   return kinds[target];
 }
