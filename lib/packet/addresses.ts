@@ -13,8 +13,8 @@ export function ipBytes(address: IpLike): Uint8Array {
   }
   const canonical = canonicalAddress(address);
   if (canonical === undefined) throw new RangeError(`${JSON.stringify(address)} is not an IP address`);
-  const mapped = addressBytes(canonical);
-  return address.includes(':') ? mapped : mapped.subarray(12);
+  // v4-mapped text stays 16 bytes: it was written as IPv6.
+  return address.includes(':') ? addressBytes(canonical) : Uint8Array.from(canonical.split('.'), Number);
 }
 
 /** The 6 bytes of a MAC address. Throws RangeError when `address` is none. */

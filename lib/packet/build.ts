@@ -43,7 +43,7 @@ export function buildPacket(fields: PacketFields): Uint8Array {
     body = buildIcmp(icmp, payload, addresses);
     protocol = isV4 ? IpProtocol.Icmp : IpProtocol.Icmpv6;
   }
-  const packet = buildIp({ protocol, ...fields.ip }, body);
+  const packet = buildIp({ protocol, ...fields.ip, ...addresses }, body);
   if (fields.ethernet === undefined) return packet;
   return buildEthernet({ etherType: isV4 ? EtherType.Ipv4 : EtherType.Ipv6, ...fields.ethernet }, packet);
 }

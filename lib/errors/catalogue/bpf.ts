@@ -26,15 +26,15 @@ export const bpfErrors = part({
   },
   HEADGATE_BPF_MAP: {
     meaning: 'An operation on an eBPF map failed.',
-    cure: 'look up the errno in the message; E2BIG and ENOMEM mean that the map is full or too large',
+    cure: 'when the map is full or too large (E2BIG, ENOMEM), configure fewer flows or give the machine more memory; else report this',
   },
   HEADGATE_BPF_VERIFIER: {
     meaning: "The kernel's verifier refused an eBPF program; the full log is in the facts of the error.",
     cure: 'report this with the message and the kernel version, or use forwarding: proxy meanwhile',
   },
   HEADGATE_BPF_PROGRAM: {
-    meaning: 'An operation on a loaded eBPF program failed.',
-    cure: 'look up the errno in the message',
+    meaning: 'The kernel could not load or run an eBPF program for a reason other than its instructions.',
+    cure: 'report this with the message and the kernel version, or use forwarding: proxy meanwhile',
   },
   HEADGATE_BPF_LINK: {
     meaning: 'An eBPF program could not be attached to, replaced on or detached from a network interface.',
@@ -42,12 +42,12 @@ export const bpfErrors = part({
   },
   HEADGATE_BPF_PIN: {
     meaning: 'An eBPF object could not be pinned to, or opened from, the bpf file system.',
-    cure: 'check the path and the permissions of the bpf file system',
+    cure: 'check the path (names with a dot are reserved), and whether this user may write there',
   },
   HEADGATE_BPF_PIN_MISMATCH: {
     meaning:
       'A pinned eBPF object exists but is not of the kind or shape that this version of headgate uses.',
-    cure: 'detach what an other version left behind (headgate director --detach), then start again',
+    cure: 'detach what another version has left behind (headgate director --detach), then start again',
   },
   HEADGATE_BPF_NO_BPFFS: {
     meaning: 'The directory for pinned eBPF objects is not on a bpf file system.',

@@ -119,7 +119,10 @@ export class BpfMap {
     return true;
   }
 
-  /** Puts a program into an array of programs, or a map into a map of maps. Programs see the old or the new one. */
+  /**
+   * Puts a program into an array of programs, or a map into a map of maps. Programs see the old or the new one; for a map of
+   * maps the call comes back only when no program uses the old one any more (an RCU grace period, often 10 to 20 ms).
+   */
   put(key: Key, object: { readonly fd: number }): void {
     const value = new Uint8Array(4);
     new DataView(value.buffer).setUint32(0, object.fd, true);

@@ -6,9 +6,9 @@ import {
   mmapAvailable,
   possibleCpus,
   type MapSpec,
-} from '../../../../lib/linux/bpf/index.ts';
-import { checkMapSpec } from '../../../../lib/linux/bpf/map/index.ts';
-import { kernelTest } from './kernel-test.ts';
+} from '../../../../../lib/linux/bpf/index.ts';
+import { checkMapSpec } from '../../../../../lib/linux/bpf/map/index.ts';
+import { kernelTest } from '../kernel-test.ts';
 
 const array: MapSpec = { type: 'array', keySize: 4, valueSize: 8, maxEntries: 4 };
 const hash: MapSpec = { type: 'hash', keySize: 2, valueSize: 3, maxEntries: 4 };

@@ -18,10 +18,10 @@ import {
   tcxAvailable,
   unmountBpffs,
   xdpLinkAvailable,
-} from '../../../../lib/linux/bpf/index.ts';
-import { countingSpec, tcSpec } from './counting-spec.ts';
-import { kernelTest } from './kernel-test.ts';
-import { ifindexOf, ip, ownNamespaces, temporaryDirectory } from './own-namespaces.ts';
+} from '../../../../../lib/linux/bpf/index.ts';
+import { countingSpec, tcSpec } from '../counting-spec.ts';
+import { kernelTest } from '../kernel-test.ts';
+import { ifindexOf, ip, ownNamespaces, temporaryDirectory } from '../own-namespaces.ts';
 
 // A veth pair in a network namespace of this process: what is sent to 192.0.2.2 through hg-bpf-b arrives at hg-bpf-a.
 test.before(() => {
@@ -162,7 +162,7 @@ kernelTest(
   'what a killed process has pinned goes on, is adopted, replaced and removed',
   async (t) => {
     await withBpffs(async (directory) => {
-      const fixture = fileURLToPath(new URL('fixture-pin.js', import.meta.url));
+      const fixture = fileURLToPath(new URL('../fixture-pin.js', import.meta.url));
       const child = spawnSync(process.execPath, [fixture, String(ifindexOf('hg-bpf-a')), directory], {
         encoding: 'utf8',
       });
