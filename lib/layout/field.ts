@@ -1,7 +1,10 @@
 import { HeadgateError } from '../errors/index.ts';
 import type { Fields, Layout, Values } from './layout.ts';
 
-/** How one field lies in memory. `align` is in bytes; reading and writing happen at an absolute offset in `view`. */
+/**
+ * How one field lies in memory. `align` is in bytes; reading and writing happen at an absolute offset in
+ * `view`.
+ */
 export interface FieldType<Value> {
   readonly name: string;
   readonly size: number;

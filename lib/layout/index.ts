@@ -1,7 +1,8 @@
 /**
- * Byte layouts: one table per struct, read by the eBPF program, the control plane and the tests alike. The byte
- * order is in the name of the type (`be16` is big-endian; `u16` is little-endian, the order of every machine headgate
- * runs its programs on), padding is explicit, and the size is asserted. Knows lib/errors only.
+ * Byte layouts: one table per struct, read by the eBPF program, the control plane and the tests alike. The
+ * byte order is in the name of the type (`be16` is big-endian; `u16` is little-endian, the order of every
+ * machine headgate runs its programs on), padding is explicit, and the size is asserted. Knows lib/errors
+ * only.
  */
 export {
   layout,

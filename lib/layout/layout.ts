@@ -59,8 +59,9 @@ function invalid(name: string, problem: string): HeadgateError {
 }
 
 /**
- * Makes a layout from its table. Nothing is padded behind your back: throws HEADGATE_LAYOUT_INVALID when a field is not
- * at a multiple of its size, when the whole is not a multiple of the strictest field, or when it is not `options.size`.
+ * Makes a layout from its table. Nothing is padded behind your back: throws HEADGATE_LAYOUT_INVALID when a
+ * field is not at a multiple of its size, when the whole is not a multiple of the strictest field, or when it
+ * is not `options.size`.
  *
  * ```ts
  * const flowKey = layout('flow_key', { client: bytes(16), clientPort: be16, service: u16 }, { size: 20 });

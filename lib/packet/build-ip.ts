@@ -32,8 +32,8 @@ export interface Ipv6Fields extends CommonFields {
   /** Default 64. */
   readonly hopLimit?: number;
   /**
-   * Extension headers in order: their bytes without the first one, which names the next header. Lengths are the builder's
-   * caller's business.
+   * Extension headers in order: their bytes without the first one, which names the next header. Lengths are
+   * the builder's caller's business.
    */
   readonly extensions?: readonly { readonly type: number; readonly rest: Uint8Array }[];
   readonly payloadLength?: number;
@@ -42,7 +42,10 @@ export interface Ipv6Fields extends CommonFields {
 /** The version is that of the addresses. */
 export type IpFields = Ipv4Fields | Ipv6Fields;
 
-/** An IP packet around `payload`. Throws RangeError for wrong or mixed addresses and for options that are too long. */
+/**
+ * An IP packet around `payload`. Throws RangeError for wrong or mixed addresses and for options that are too
+ * long.
+ */
 export function buildIp(fields: IpFields, payload: Uint8Array): Uint8Array {
   const source = ipBytes(fields.source);
   const destination = ipBytes(fields.destination);

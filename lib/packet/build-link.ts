@@ -10,7 +10,9 @@ export interface EthernetFields {
   readonly etherType: number;
 }
 
-/** A frame around `payload`. Not padded to the 60 bytes of the wire. Throws RangeError for a wrong address. */
+/**
+ * A frame around `payload`. Not padded to the 60 bytes of the wire. Throws RangeError for a wrong address.
+ */
 export function buildEthernet(fields: EthernetFields, payload: Uint8Array): Uint8Array {
   const { vlans = [] } = fields;
   const frame = new Uint8Array(ethernetLayout.size + vlans.length * vlanLayout.size + payload.length);

@@ -3,8 +3,8 @@ import { icmpLayout, IpProtocol, tcpLayout, TcpOptionKind, udpLayout } from './l
 import type { TcpOption } from './tcp.ts';
 
 /**
- * `full`: right and complete (default). `partial`: the folded sum of the pseudo header only, as packets carry it whose checksum the network
- * card is to finish. A number: that.
+ * `full`: right and complete (default). `partial`: the folded sum of the pseudo header only, as packets carry
+ * it whose checksum the network card is to finish. A number: that.
  */
 export type ChecksumChoice = 'full' | 'partial' | number;
 
@@ -83,7 +83,10 @@ export interface IcmpFields {
   readonly checksum?: number;
 }
 
-/** An ICMP message, or an ICMPv6 one when the addresses are IPv6. The payload of an error is the packet it quotes. */
+/**
+ * An ICMP message, or an ICMPv6 one when the addresses are IPv6. The payload of an error is the packet it
+ * quotes.
+ */
 export function buildIcmp(fields: IcmpFields, payload: Uint8Array, addresses: IpAddresses): Uint8Array {
   const { type, code = 0, echo, mtu = 0 } = fields;
   const message = new Uint8Array(icmpLayout.size + payload.length);

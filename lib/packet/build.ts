@@ -26,7 +26,10 @@ type DistributiveOptional<Fields> = Fields extends IpFields
   ? Omit<Fields, 'protocol'> & { readonly protocol?: number }
   : never;
 
-/** Builds a packet with right lengths and checksums, except where a field says otherwise. Throws RangeError as the parts do. */
+/**
+ * Builds a packet with right lengths and checksums, except where a field says otherwise. Throws RangeError as
+ * the parts do.
+ */
 export function buildPacket(fields: PacketFields): Uint8Array {
   const { payload = new Uint8Array(0), tcp, udp, icmp } = fields;
   const addresses = { source: ipBytes(fields.ip.source), destination: ipBytes(fields.ip.destination) };

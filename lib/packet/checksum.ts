@@ -12,7 +12,10 @@ export function fold(sum: number): number {
   return folded;
 }
 
-/** Adds the 16-bit big-endian words of `bytes` from `start` to `end` to `initial`; an odd last byte counts as a high one. */
+/**
+ * Adds the 16-bit big-endian words of `bytes` from `start` to `end` to `initial`; an odd last byte counts as
+ * a high one.
+ */
 export function sumWords(bytes: Uint8Array, start = 0, end = bytes.length, initial = 0): number {
   let sum = initial;
   for (let at = start; at + 1 < end; at += 2) sum += ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
@@ -26,15 +29,18 @@ export function checksum(bytes: Uint8Array, start = 0, end = bytes.length, initi
 }
 
 /**
- * The sum of the pseudo header that TCP, UDP and ICMPv6 add (RFC 9293 3.1, RFC 8200 8.1); `length` is the bytes of transport header and
- * payload.
+ * The sum of the pseudo header that TCP, UDP and ICMPv6 add (RFC 9293 3.1, RFC 8200 8.1); `length` is the
+ * bytes of transport header and payload.
  */
 export function pseudoHeaderSum(addresses: IpAddresses, protocol: number, length: number): number {
   const sum = sumWords(addresses.source) + sumWords(addresses.destination);
   return sum + protocol + (length >>> 16) + (length & 0xffff);
 }
 
-/** The checksum with pseudo header of the bytes from `start` to `end`, the checksum field counted as it is there. */
+/**
+ * The checksum with pseudo header of the bytes from `start` to `end`, the checksum field counted as it is
+ * there.
+ */
 export function transportChecksum(
   addresses: IpAddresses,
   protocol: number,
@@ -46,8 +52,8 @@ export function transportChecksum(
 }
 
 /**
- * The checksum after bytes it covers have changed (RFC 1624, equation 3). `before` and `after` are the changed
- * bytes, as many of each, beginning at an even offset; an odd count is padded with a zero.
+ * The checksum after bytes it covers have changed (RFC 1624, equation 3). `before` and `after` are the
+ * changed bytes, as many of each, beginning at an even offset; an odd count is padded with a zero.
  */
 export function updateChecksum(old: number, before: Uint8Array, after: Uint8Array): number {
   let sum = ~old & 0xffff;

@@ -1,7 +1,7 @@
 /**
- * Packet headers: Ethernet with VLAN tags, ARP, IPv4, IPv6, TCP, UDP, ICMP and ICMPv6; their layouts, parsing that never
- * throws, building, checksums, tunnels, and one line for people. All pure; offsets and lengths are in bytes. Knows
- * lib/errors, lib/address and lib/layout only.
+ * Packet headers: Ethernet with VLAN tags, ARP, IPv4, IPv6, TCP, UDP, ICMP and ICMPv6; their layouts, parsing
+ * that never throws, building, checksums, tunnels, and one line for people. All pure; offsets and lengths are
+ * in bytes. Knows lib/errors, lib/address and lib/layout only.
  */
 export {
   arpLayout,

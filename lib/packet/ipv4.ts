@@ -25,8 +25,8 @@ export interface Ipv4 {
 }
 
 /**
- * Reads an IPv4 header. `quoted`: it stands in an ICMP error, where only the beginning of a packet is, so the total
- * length may reach beyond the end. The header's checksum is not looked at.
+ * Reads an IPv4 header. `quoted`: it stands in an ICMP error, where only the beginning of a packet is, so the
+ * total length may reach beyond the end. The header's checksum is not looked at.
  */
 export function parseIpv4(
   bytes: Uint8Array,

@@ -44,8 +44,8 @@ interface Chain {
 }
 
 /**
- * Reads an IPv6 header and its extension headers (RFC 8200 4). `quoted`: it stands in an ICMP error, so the payload may be cut
- * off. Behind a fragment header that is not the first, nothing is taken for an extension.
+ * Reads an IPv6 header and its extension headers (RFC 8200 4). `quoted`: it stands in an ICMP error, so the
+ * payload may be cut off. Behind a fragment header that is not the first, nothing is taken for an extension.
  */
 export function parseIpv6(
   bytes: Uint8Array,

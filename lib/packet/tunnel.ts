@@ -19,8 +19,8 @@ export interface OuterFields {
 }
 
 /**
- * Wraps an IP packet into another one (RFC 2003, 2473, 4213): IPv4 or IPv6 in IPv4 or IPv6, no options. Throws RangeError when `inner` does
- * not begin like an IP packet.
+ * Wraps an IP packet into another one (RFC 2003, 2473, 4213): IPv4 or IPv6 in IPv4 or IPv6, no options.
+ * Throws RangeError when `inner` does not begin like an IP packet.
  */
 export function encapsulate(inner: Uint8Array, outer: OuterFields): Uint8Array {
   const version = (inner[0] ?? 0) >> 4;

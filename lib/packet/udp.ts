@@ -14,7 +14,9 @@ export interface Udp {
   readonly payloadEnd: number;
 }
 
-/** Reads a UDP header. `partial`: only the beginning of the datagram is there (first fragment, ICMP quote). */
+/**
+ * Reads a UDP header. `partial`: only the beginning of the datagram is there (first fragment, ICMP quote).
+ */
 export function parseUdp(
   bytes: Uint8Array,
   offset = 0,

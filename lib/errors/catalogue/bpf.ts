@@ -1,6 +1,8 @@
 import { part } from './entry.ts';
 
-/** Codes HEADGATE_BPF_*, and HEADGATE_LAYOUT_* of the byte layouts the programs share with the control plane. */
+/**
+ * Codes HEADGATE_BPF_*, and HEADGATE_LAYOUT_* of the byte layouts the programs share with the control plane.
+ */
 export const bpfErrors = part({
   HEADGATE_LAYOUT_INVALID: {
     meaning:

@@ -1,7 +1,9 @@
 import { BpfMap, type MapSpec } from './map/index.ts';
 import { Program, type ProgramSpec } from './program/index.ts';
 
-/** Maps and the programs that use them, as data. The keys are the names: in instructions and in the kernel. */
+/**
+ * Maps and the programs that use them, as data. The keys are the names: in instructions and in the kernel.
+ */
 export interface CollectionSpec {
   readonly maps: Readonly<Record<string, MapSpec>>;
   readonly programs: Readonly<Record<string, ProgramSpec>>;
@@ -16,13 +18,17 @@ export interface Collection<Spec extends CollectionSpec> {
 }
 
 export interface LoadOptions {
-  /** Maps to use instead of making new ones (found pinned, say). The collection owns them from now on, also when loading fails. */
+  /**
+   * Maps to use instead of making new ones (found pinned, say). The collection owns them from now on, also
+   * when loading fails.
+   */
   readonly reuse?: Readonly<Record<string, BpfMap>>;
 }
 
 /**
- * Makes the maps and loads the programs with references to maps resolved by name. On failure everything made so far is closed and the
- * error of the first fault is thrown (HEADGATE_BPF_SPEC, _MAP, _VERIFIER, _UNAVAILABLE).
+ * Makes the maps and loads the programs with references to maps resolved by name. On failure everything made
+ * so far is closed and the error of the first fault is thrown (HEADGATE_BPF_SPEC, _MAP, _VERIFIER,
+ * _UNAVAILABLE).
  */
 export function loadCollection<const Spec extends CollectionSpec>(
   spec: Spec,

@@ -1,7 +1,8 @@
 /**
- * eBPF without a compiler: an assembler, a loader over bpf(2), maps, programs, links, pins and feature probes. No libbpf, no BTF, no
- * kernel headers, no command-line tool. Works on x86-64 and arm64; needs root or CAP_BPF and CAP_NET_ADMIN, which
- * bpfAvailable() asks before anything else does. Knows nothing of load balancing.
+ * eBPF without a compiler: an assembler, a loader over bpf(2), maps, programs, links, pins and feature
+ * probes. No libbpf, no BTF, no kernel headers, no command-line tool. Works on x86-64 and arm64; needs root
+ * or CAP_BPF and CAP_NET_ADMIN, which bpfAvailable() asks before anything else does. Knows nothing of load
+ * balancing.
  */
 export * as asm from './asm/index.ts';
 export { loadCollection, type Collection, type CollectionSpec, type LoadOptions } from './collection.ts';

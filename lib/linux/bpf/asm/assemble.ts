@@ -24,9 +24,9 @@ export interface Assembled {
 }
 
 /**
- * Encodes a program: finds the labels, turns jumps and calls into distances in slots. Deterministic, needs no privileges.
- * Throws HEADGATE_BPF_ASSEMBLY for a label that is missing, twice there or at the end of the code, a jump out of range
- * and an empty program.
+ * Encodes a program: finds the labels, turns jumps and calls into distances in slots. Deterministic, needs no
+ * privileges. Throws HEADGATE_BPF_ASSEMBLY for a label that is missing, twice there or at the end of the
+ * code, a jump out of range and an empty program.
  */
 export function assemble(code: Code): Assembled {
   const items = flatten(code);

@@ -27,8 +27,8 @@ export const fn = Object.freeze(
 ) as Readonly<Record<HelperName, Helper>>;
 
 /**
- * Calls the part of this program that begins at the label `target`: arguments in R1 to R5, result in R0, R6 to R9 are
- * kept, the callee has a stack of its own.
+ * Calls the part of this program that begins at the label `target`: arguments in R1 to R5, result in R0, R6
+ * to R9 are kept, the callee has a stack of its own.
  */
 export function call(target: string, comment?: string): Instruction {
   return instruction({ opcode: JumpCode.Call | Class.Jump, src: CallPseudo.Program, target }, comment);

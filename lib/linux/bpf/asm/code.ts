@@ -23,7 +23,10 @@ export function flatten(code: Code): readonly Item[] {
   return items;
 }
 
-/** Gives `comment` to every instruction of `code` that has none of its own, so that the verifier's errors name it. */
+/**
+ * Gives `comment` to every instruction of `code` that has none of its own, so that the verifier's errors name
+ * it.
+ */
 export function explain(comment: string, ...code: readonly Code[]): readonly Item[] {
   return flatten(code).map((item) =>
     item.kind === 'instruction' && item.comment === undefined
@@ -33,8 +36,8 @@ export function explain(comment: string, ...code: readonly Code[]): readonly Ite
 }
 
 /**
- * Puts `prefix` and a dot before every label that `code` defines, and before the jumps to them; labels of others stay. So a
- * macro with labels of its own can be used twice in one program.
+ * Puts `prefix` and a dot before every label that `code` defines, and before the jumps to them; labels of
+ * others stay. So a macro with labels of its own can be used twice in one program.
  */
 export function scope(prefix: string, ...code: readonly Code[]): readonly Item[] {
   const items = flatten(code);

@@ -11,7 +11,9 @@ export interface Decoded {
   readonly instruction: Instruction;
 }
 
-/** Reads the instructions of a program, without labels. Throws HEADGATE_BPF_ASSEMBLY when `bytes` are none. */
+/**
+ * Reads the instructions of a program, without labels. Throws HEADGATE_BPF_ASSEMBLY when `bytes` are none.
+ */
 export function decodeSlots(bytes: Uint8Array): readonly Decoded[] {
   if (bytes.length % SLOT_BYTES !== 0)
     throw assemblyError(`${bytes.length} bytes are not a whole number of slots`);
@@ -52,7 +54,9 @@ export function targetSlot({ slot, instruction: found }: Decoded): number | unde
   return slot + 1 + (distanceInImmediate(found.opcode) ? found.immediate : found.offset);
 }
 
-/** Reads a program back as code that assemble() takes: targets become labels named after their slot (`L12`). */
+/**
+ * Reads a program back as code that assemble() takes: targets become labels named after their slot (`L12`).
+ */
 export function decode(bytes: Uint8Array): readonly Item[] {
   const decoded = decodeSlots(bytes);
   const targets = new Set(decoded.flatMap((found) => targetSlot(found) ?? []));

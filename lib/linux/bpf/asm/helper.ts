@@ -1,7 +1,7 @@
 /**
- * Numbers of the kernel's helper functions that network programs call (include/uapi/linux/bpf.h, ___BPF_FUNC_MAPPER; the
- * numbers are ABI). Names are the kernel's without `bpf_`, in camel case. Whether a helper is there is a question
- * for the feature probes, not for a kernel version.
+ * Numbers of the kernel's helper functions that network programs call (include/uapi/linux/bpf.h,
+ * ___BPF_FUNC_MAPPER; the numbers are ABI). Names are the kernel's without `bpf_`, in camel case. Whether a
+ * helper is there is a question for the feature probes, not for a kernel version.
  */
 export const helperIds = Object.freeze({
   mapLookupElem: 1,
@@ -72,7 +72,10 @@ export type HelperName = keyof typeof helperIds;
 
 const names: ReadonlyMap<number, string> = new Map(Object.entries(helperIds).map(([name, id]) => [id, name]));
 
-/** The kernel's name of a helper (`bpf_map_lookup_elem`), or its number (`helper 250`) when it is none of ours. */
+/**
+ * The kernel's name of a helper (`bpf_map_lookup_elem`), or its number (`helper 250`) when it is none of
+ * ours.
+ */
 export function helperName(id: number): string {
   const name = names.get(id);
   return name === undefined

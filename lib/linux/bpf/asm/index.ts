@@ -1,6 +1,6 @@
 /**
- * An assembler for the eBPF machine (RFC 9669): functions make frozen instructions, arrays of them are programs, and assemble()
- * encodes them. Nothing here needs Linux or privileges.
+ * An assembler for the eBPF machine (RFC 9669): functions make frozen instructions, arrays of them are
+ * programs, and assemble() encodes them. Nothing here needs Linux or privileges.
  */
 export {
   add,

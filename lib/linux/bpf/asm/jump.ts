@@ -2,7 +2,10 @@ import { bitsImmediate, instruction, signedImmediate, type Instruction } from '.
 import { Class, JumpCode, Source } from './opcode.ts';
 import type { Register } from './register.ts';
 
-/** A conditional jump in its four forms: `dst` compared with an immediate or a register, 64 or 32 bits of them. */
+/**
+ * A conditional jump in its four forms: `dst` compared with an immediate or a register, 64 or 32 bits of
+ * them.
+ */
 export interface Jump {
   /** The immediate is extended with its sign to 64 bits, also in unsigned comparisons. */
   imm(dst: Register, value: number, target: string, comment?: string): Instruction;

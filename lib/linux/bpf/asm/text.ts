@@ -60,8 +60,8 @@ const ATOMIC: Readonly<Record<number, readonly [operator: string, fetch: string]
 };
 
 /**
- * One instruction in the notation of the kernel's and LLVM's disassemblers: `w` registers are the lower halves. What
- * is no instruction reads `unknown opcode 0x…`.
+ * One instruction in the notation of the kernel's and LLVM's disassemblers: `w` registers are the lower
+ * halves. What is no instruction reads `unknown opcode 0x…`.
  */
 export function instructionText(item: Instruction, names: Names): string {
   const known = text(item, names);

@@ -8,7 +8,10 @@ import { readInfo } from '../sys/object.ts';
 import { openPinned, pinObject } from '../pin/pin.ts';
 import type { Program } from '../program/index.ts';
 
-/** How an XDP program is attached: in the driver, in the network stack behind it, or in the driver if that works. */
+/**
+ * How an XDP program is attached: in the driver, in the network stack behind it, or in the driver if that
+ * works.
+ */
 export type XdpMode = 'native' | 'generic' | 'any';
 
 /** XDP_FLAGS_SKB_MODE and XDP_FLAGS_DRV_MODE, include/uapi/linux/if_link.h. */
@@ -32,11 +35,14 @@ export interface LinkInfo {
 }
 
 /**
- * A program attached to an interface. Owns its descriptor: when the last descriptor and pin are gone, so is the attachment. All
- * methods throw HEADGATE_BPF_LINK with the errno in the cause when the kernel refuses.
+ * A program attached to an interface. Owns its descriptor: when the last descriptor and pin are gone, so is
+ * the attachment. All methods throw HEADGATE_BPF_LINK with the errno in the cause when the kernel refuses.
  */
 export class Link {
-  /** How an XDP link is attached; undefined for tcx and for links opened from a pin (the kernel does not tell). */
+  /**
+   * How an XDP link is attached; undefined for tcx and for links opened from a pin (the kernel does not
+   * tell).
+   */
   readonly mode: 'native' | 'generic' | undefined;
   readonly #descriptor: Descriptor;
 
@@ -46,8 +52,9 @@ export class Link {
   }
 
   /**
-   * Attaches an XDP program. `any` tries native and falls back to generic when the driver cannot. Throws HEADGATE_BPF_LINK; its fact `busy` says
-   * that another program is there, `missing` that the interface is not.
+   * Attaches an XDP program. `any` tries native and falls back to generic when the driver cannot. Throws
+   * HEADGATE_BPF_LINK; its fact `busy` says that another program is there, `missing` that the interface is
+   * not.
    */
   static attachXdp(program: Program, ifindex: number, mode: XdpMode = 'any'): Link {
     const first = mode === 'generic' ? 'generic' : 'native';
@@ -76,8 +83,8 @@ export class Link {
   }
 
   /**
-   * Puts another program in the place of the running one: each packet meets the old or the new one. With `expected`, only when that one is
-   * attached (else EPERM).
+   * Puts another program in the place of the running one: each packet meets the old or the new one. With
+   * `expected`, only when that one is attached (else EPERM).
    */
   update(program: Program, expected?: Program): void {
     const attributes = attributesOf(linkUpdate, {
@@ -104,7 +111,10 @@ export class Link {
     return { id, kind: LINK_KINDS[type] ?? 'other', programId, ifindex };
   }
 
-  /** Gives the link a place in bpffs: the program stays attached when this process is gone. Throws HEADGATE_BPF_PIN, … */
+  /**
+   * Gives the link a place in bpffs: the program stays attached when this process is gone. Throws
+   * HEADGATE_BPF_PIN, …
+   */
   pin(path: string): void {
     pinObject(this.fd, path);
   }

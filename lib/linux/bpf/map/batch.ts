@@ -26,7 +26,9 @@ export interface Batch {
 /** Elements asked for at once when reading a whole map. */
 const DEFAULT_COUNT = 4_096;
 
-/** The batch commands of a map: many elements per system call. Not for maps of maps and arrays of programs. */
+/**
+ * The batch commands of a map: many elements per system call. Not for maps of maps and arrays of programs.
+ */
 export class MapBatch {
   readonly #map: BatchedMap;
 
@@ -35,7 +37,8 @@ export class MapBatch {
   }
 
   /**
-   * Writes as many entries as `keys` holds. An error leaves those before it written; its fact `written` says how many.
+   * Writes as many entries as `keys` holds. An error leaves those before it written; its fact `written` says
+   * how many.
    */
   update(keys: Uint8Array, values: Uint8Array): void {
     const count = this.#count(keys);
@@ -66,8 +69,8 @@ export class MapBatch {
   }
 
   /**
-   * Reads the whole map, `count` entries per system call. While others write, entries may come twice or be left out. A hash bucket that
-   * does not fit doubles the count. The arrays are reused by the next step.
+   * Reads the whole map, `count` entries per system call. While others write, entries may come twice or be
+   * left out. A hash bucket that does not fit doubles the count. The arrays are reused by the next step.
    */
   *read(count = DEFAULT_COUNT): Generator<Batch, void, void> {
     yield* this.#walk(Command.MapLookupBatch, count);

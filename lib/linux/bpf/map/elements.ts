@@ -3,8 +3,8 @@ import { bpf, pointerTo } from '../sys/bpf.ts';
 import { Command } from '../sys/command.ts';
 
 /**
- * The single-element commands of one map. Key, value and attribute buffers are made once, so that a call costs a copy
- * and a system call and makes no garbage.
+ * The single-element commands of one map. Key, value and attribute buffers are made once, so that a call
+ * costs a copy and a system call and makes no garbage.
  */
 export class MapElements {
   readonly key: Uint8Array;

@@ -34,9 +34,9 @@ export interface MapInfo {
 }
 
 /**
- * A map in the kernel. Owns its descriptor; close() it. All methods throw HEADGATE_BPF_MAP with the errno in the cause when
- * the kernel refuses, and HEADGATE_BPF_CLOSED after close(). Values of per-CPU maps are one value per possible
- * CPU, each rounded up to 8 bytes, one after the other.
+ * A map in the kernel. Owns its descriptor; close() it. All methods throw HEADGATE_BPF_MAP with the errno in
+ * the cause when the kernel refuses, and HEADGATE_BPF_CLOSED after close(). Values of per-CPU maps are one
+ * value per possible CPU, each rounded up to 8 bytes, one after the other.
  */
 export class BpfMap {
   readonly name: string;
@@ -63,8 +63,8 @@ export class BpfMap {
   }
 
   /**
-   * Opens a pinned map. Throws HEADGATE_BPF_PIN when there is none (fact `missing`), HEADGATE_BPF_PIN_MISMATCH when it is not a map of
-   * this spec.
+   * Opens a pinned map. Throws HEADGATE_BPF_PIN when there is none (fact `missing`),
+   * HEADGATE_BPF_PIN_MISMATCH when it is not a map of this spec.
    */
   static open(path: string, name: string, spec: MapSpec): BpfMap {
     const descriptor = openPinned(path, 'map');
@@ -107,7 +107,8 @@ export class BpfMap {
   }
 
   /**
-   * Writes an entry; false when `mode` forbade it. In a per-CPU map a value of `spec.valueSize` bytes is written for every CPU.
+   * Writes an entry; false when `mode` forbade it. In a per-CPU map a value of `spec.valueSize` bytes is
+   * written for every CPU.
    */
   update(key: Key, value: Uint8Array, mode: UpdateMode = 'any'): boolean {
     this.#setKey(key);
@@ -120,8 +121,9 @@ export class BpfMap {
   }
 
   /**
-   * Puts a program into an array of programs, or a map into a map of maps. Programs see the old or the new one; for a map of
-   * maps the call comes back only when no program uses the old one any more (an RCU grace period, often 10 to 20 ms).
+   * Puts a program into an array of programs, or a map into a map of maps. Programs see the old or the new
+   * one; for a map of maps the call comes back only when no program uses the old one any more (an RCU grace
+   * period, often 10 to 20 ms).
    */
   put(key: Key, object: { readonly fd: number }): void {
     const value = new Uint8Array(4);
@@ -148,8 +150,8 @@ export class BpfMap {
   }
 
   /**
-   * All keys, one system call each. While others write, keys may come twice or be left out; it ends in any case after
-   * twice `maxEntries` keys.
+   * All keys, one system call each. While others write, keys may come twice or be left out; it ends in any
+   * case after twice `maxEntries` keys.
    */
   *keys(): Generator<Uint8Array, void, void> {
     let key = this.nextKey();
@@ -175,7 +177,10 @@ export class BpfMap {
     return { id, name: decodeName(name), type, keySize, valueSize, maxEntries, flags: mapFlags };
   }
 
-  /** Gives the map a place in bpffs, where it outlives this process. Throws HEADGATE_BPF_PIN, HEADGATE_BPF_NO_BPFFS. */
+  /**
+   * Gives the map a place in bpffs, where it outlives this process. Throws HEADGATE_BPF_PIN,
+   * HEADGATE_BPF_NO_BPFFS.
+   */
   pin(path: string): void {
     pinObject(this.fd, path);
   }

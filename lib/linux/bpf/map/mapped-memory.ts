@@ -8,13 +8,13 @@ import type { MapSpec } from './spec.ts';
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
-/** A multiple of every page size of x86-64 and arm64 is not needed: mmap rounds the length up by itself. */
+/** The kernel rounds each value of an array up to this. */
 const SLOT = 8;
 
 /**
- * The values of a mmapable array as memory: reads and writes need no system call, and a program sees an aligned number of up to 8
- * bytes whole. Values lie `stride` bytes apart. Take `bytes` anew for each use and do not keep it: it points nowhere
- * after close(), and reading it then ends the process.
+ * The values of a mmapable array as memory: reads and writes need no system call, and a program sees an
+ * aligned number of up to 8 bytes whole. Values lie `stride` bytes apart. Take `bytes` anew for each use and
+ * do not keep it: it points nowhere after close(), and reading it then ends the process.
  */
 export class MappedMemory {
   readonly stride: number;
@@ -46,7 +46,10 @@ export class MappedMemory {
   }
 }
 
-/** Maps an array. Throws HEADGATE_BPF_SPEC when it was not made mmapable, HEADGATE_BPF_MAP when the kernel refuses. */
+/**
+ * Maps an array. Throws HEADGATE_BPF_SPEC when it was not made mmapable, HEADGATE_BPF_MAP when the kernel
+ * refuses.
+ */
 export function mapArray(
   name: string,
   fd: number,

@@ -26,9 +26,13 @@ export interface MapSpec {
   /** 4 for arrays of programs and maps of maps. */
   readonly valueSize: number;
   readonly maxEntries: number;
-  /** User space may map the values into its memory; type `array` only. Each value takes a multiple of 8 bytes. */
+  /**
+   * User space may map the values into its memory; type `array` only. Each value takes a multiple of 8 bytes.
+   */
   readonly mmapable?: boolean;
-  /** Whether a hash takes the memory of all entries at once (default true); false is slower but starts small. */
+  /**
+   * Whether a hash takes the memory of all entries at once (default true); false is slower but starts small.
+   */
   readonly preallocate?: boolean;
   /** Programs may only read; together with freeze() the verifier takes the values as constants. */
   readonly readOnlyForPrograms?: boolean;

@@ -13,8 +13,9 @@ function pathBytes(path: string): Uint8Array {
 }
 
 /**
- * Pins an object at `path`, whose directory must be on a bpf file system; names with a dot are reserved by the kernel.
- * Throws HEADGATE_BPF_NO_BPFFS or HEADGATE_BPF_PIN (fact `exists` when the path is taken). Unpin with fs.unlinkSync.
+ * Pins an object at `path`, whose directory must be on a bpf file system; names with a dot are reserved by
+ * the kernel. Throws HEADGATE_BPF_NO_BPFFS or HEADGATE_BPF_PIN (fact `exists` when the path is taken). Unpin
+ * with fs.unlinkSync.
  */
 export function pinObject(fd: number, path: string): void {
   requireBpffs(dirname(path));

@@ -11,7 +11,10 @@ import { Command } from '../sys/command.ts';
 import { bpfError, Errno } from '../sys/errno.ts';
 import { probe, probeOnce, type Availability } from './availability.ts';
 
-/** A free interface number: nothing may be attached to it, but the kernel looks at the rest of the request first. */
+/**
+ * A free interface number: nothing may be attached to it, but the kernel looks at the rest of the request
+ * first.
+ */
 const NO_INTERFACE = 0x7fff_ffff;
 const BPF_TCX_INGRESS = 46;
 
@@ -74,7 +77,7 @@ export function helperAvailable(type: ProgramType, helper: HelperName): Availabi
   });
 }
 
-/** Whether the verifier takes loops whose end it can see. */
+/** Whether the verifier takes loops whose end it can see; some kernels want CAP_PERFMON for that. */
 export function boundedLoopsAvailable(): Availability {
   const instructions = [mov.imm(R0, 0), label('again'), add.imm(R0, 1), jlt.imm(R0, 10, 'again'), exit()];
   return probeOnce('bounded loops', () => tryProgram({ type: 'xdp', instructions }));
@@ -109,8 +112,9 @@ export function tcxAvailable(): Availability {
 }
 
 /**
- * Whether an XDP program can be attached to an interface, by attaching one that passes everything for a moment: some drivers drop the
- * packets of that moment. Says no when another program is there. Not remembered: interfaces come and go.
+ * Whether an XDP program can be attached to an interface, by attaching one that passes everything for a
+ * moment: some drivers drop the packets of that moment. Says no when another program is there. Not
+ * remembered: interfaces come and go.
  */
 export function xdpLinkAvailable(ifindex: number, mode: XdpMode): Availability {
   return probe(() => tryProgram(passEverything, (program) => Link.attachXdp(program, ifindex, mode).close()));

@@ -1,4 +1,7 @@
-/** Programs: loaded through the verifier, run on packets of our own. Specs are data, a Program owns a descriptor. */
+/**
+ * Programs: loaded through the verifier, run on packets of our own. Specs are data, a Program owns a
+ * descriptor.
+ */
 export { Program, type ProgramInfo } from './program.ts';
 export type { MapsByName } from './load.ts';
 export {

@@ -22,7 +22,10 @@ const LARGEST_LOG_BYTES = 16 * 1024 * 1024;
 /** Whether the verifier's log is written: its BPF_LOG_LEVEL1. */
 const LOG_LEVEL = 1;
 
-/** Puts the descriptors of the maps into a copy of the program. Throws HEADGATE_BPF_SPEC when a map is missing. */
+/**
+ * Puts the descriptors of the maps into a copy of the program. Throws HEADGATE_BPF_SPEC when a map is
+ * missing.
+ */
 export function relocate(name: string, assembled: Assembled, maps: MapsByName): Uint8Array {
   const bytes = assembled.bytes.slice();
   const view = new DataView(bytes.buffer);
@@ -37,8 +40,9 @@ export function relocate(name: string, assembled: Assembled, maps: MapsByName): 
 }
 
 /**
- * Gives a program to the verifier. Throws HEADGATE_BPF_VERIFIER, whose message tells the verifier's reason with our own comment and text of
- * the instruction, and whose facts have the full `log`; HEADGATE_BPF_SPEC; HEADGATE_BPF_UNAVAILABLE.
+ * Gives a program to the verifier. Throws HEADGATE_BPF_VERIFIER, whose message tells the verifier's reason
+ * with our own comment and text of the instruction, and whose facts have the full `log`; HEADGATE_BPF_SPEC;
+ * HEADGATE_BPF_UNAVAILABLE.
  */
 export function loadProgramDescriptor(name: string, spec: ProgramSpec, maps: MapsByName): Descriptor {
   const assembled = assemble(spec.instructions);

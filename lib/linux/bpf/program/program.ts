@@ -52,7 +52,10 @@ export class Program {
     return { id, name: decodeName(name), type, tag: Buffer.from(tag).toString('hex'), jitedBytes };
   }
 
-  /** Gives the program a place in bpffs, where it outlives this process. Throws HEADGATE_BPF_PIN, HEADGATE_BPF_NO_BPFFS. */
+  /**
+   * Gives the program a place in bpffs, where it outlives this process. Throws HEADGATE_BPF_PIN,
+   * HEADGATE_BPF_NO_BPFFS.
+   */
   pin(path: string): void {
     pinObject(this.fd, path);
   }

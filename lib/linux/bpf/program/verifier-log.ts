@@ -14,7 +14,7 @@ const NOISE = [
   /^max_states_per_insn/,
   /^mark_precise:/,
   /^\d+: R\d/,
-  /^(from|parent|last_idx|regs=)/,
+  /^(from|parent|last_idx|regs=|cur state:|old state:)/,
   /^; /,
   /^\s*$/,
 ];

@@ -1,8 +1,9 @@
 import { bytes, i32, layout, pad, u32, u64 } from '../../../layout/index.ts';
 
 /**
- * What bpf(2) takes and gives: `union bpf_attr` by command, and the info structs (include/uapi/linux/bpf.h). Pointers are
- * u64 addresses. Each ends where headgate's use of it ends: the kernel takes missing fields as zero.
+ * What bpf(2) takes and gives: `union bpf_attr` by command, and the info structs (include/uapi/linux/bpf.h).
+ * Pointers are u64 addresses. Each ends where headgate's use of it ends: the kernel takes missing fields as
+ * zero.
  */
 
 /** Bytes of an object's name, the final zero included. */

@@ -7,7 +7,9 @@ import { door } from './door.ts';
 /** bpf(2)'s number (arch/x86/entry/syscalls/syscall_64.tbl; include/uapi/asm-generic/unistd.h for arm64). */
 const SYSCALL_NUMBERS: Readonly<Record<string, number>> = { x64: 321, arm64: 280 };
 
-/** bpf(2)'s number on `architecture` (as process.arch has it), or undefined where headgate does not know it. */
+/**
+ * bpf(2)'s number on `architecture` (as process.arch has it), or undefined where headgate does not know it.
+ */
 export function bpfSyscallNumber(architecture: string): number | undefined {
   return SYSCALL_NUMBERS[architecture];
 }
@@ -26,8 +28,8 @@ function syscallNumber(): number {
 const inFlight: { buffers: readonly Uint8Array[] } = { buffers: [] };
 
 /**
- * Calls bpf(2). Answers its result (a descriptor, or 0), or the negative errno. `attributes` is read and written by the
- * kernel; `held` are the buffers whose addresses are in it. Interrupted calls are repeated.
+ * Calls bpf(2). Answers its result (a descriptor, or 0), or the negative errno. `attributes` is read and
+ * written by the kernel; `held` are the buffers whose addresses are in it. Interrupted calls are repeated.
  */
 export function bpf(command: Command, attributes: Uint8Array, held: readonly Uint8Array[] = []): number {
   const kernel = door();

@@ -14,7 +14,9 @@ export function countCpus(list: string): number {
 
 let possible: number | undefined;
 
-/** CPUs that may ever be online: how many values a per-CPU map keeps per key (the kernel's num_possible_cpus). */
+/**
+ * CPUs that may ever be online: how many values a per-CPU map keeps per key (the kernel's num_possible_cpus).
+ */
 export function possibleCpus(): number {
   possible ??= countCpus(readFileSync('/sys/devices/system/cpu/possible', 'utf8'));
   return possible;

@@ -3,7 +3,10 @@ import type Koffi from 'koffi';
 import { HeadgateError } from '../../../errors/index.ts';
 import { linuxAvailable } from '../../libc.ts';
 
-/** The functions of the C library that eBPF needs, over koffi; those that fail answer -1, then `errno()` says why. */
+/**
+ * The functions of the C library that eBPF needs, over koffi; those that fail answer -1, then `errno()` says
+ * why.
+ */
 export interface Door {
   syscall(number: number, command: number, attributes: Uint8Array, bytes: number): number | bigint;
   mmap(

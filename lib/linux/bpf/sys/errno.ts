@@ -24,15 +24,12 @@ const NEEDS_CAPABILITY: ReadonlySet<Command> = new Set([
   Command.MapCreate,
   Command.ProgramLoad,
   Command.LinkCreate,
-  Command.MapNextId,
-  Command.ProgramNextId,
-  Command.LinkNextId,
 ]);
 
 /**
- * The error of a failed bpf(2): `what` failed, caused by the call's errno. `result` is the negative errno that bpf()
- * answered. EPERM of a command that makes something becomes HEADGATE_BPF_UNAVAILABLE, whose cure names the capabilities; elsewhere it
- * has other reasons (a frozen map, a link whose program is another one).
+ * The error of a failed bpf(2): `what` failed, caused by the call's errno. `result` is the negative errno
+ * that bpf() answered. EPERM of a command that makes something becomes HEADGATE_BPF_UNAVAILABLE, whose cure
+ * names the capabilities; elsewhere it has other reasons (a frozen map, a link whose program is another one).
  */
 export function bpfError(
   code: ErrorCode,

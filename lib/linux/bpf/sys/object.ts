@@ -1,4 +1,5 @@
 import { readlinkSync } from 'node:fs';
+import { HeadgateError } from '../../../errors/index.ts';
 import type { Fields, Layout, Values } from '../../../layout/index.ts';
 import { byId, objectInfo } from './attributes.ts';
 import { attributesOf, bpf, pointerTo } from './bpf.ts';
@@ -20,7 +21,9 @@ export function kindOf(fd: number): ObjectKind | undefined {
   return kinds[target];
 }
 
-/** The kernel's info struct of an object. Throws HEADGATE_BPF_PROGRAM with the errno when it cannot be had. */
+/**
+ * The kernel's info struct of an object. Throws HEADGATE_BPF_PROGRAM with the errno when it cannot be had.
+ */
 export function readInfo<F extends Fields>(fd: number, table: Layout<F>): Values<F> {
   const info = new Uint8Array(table.size);
   const attributes = attributesOf(objectInfo, { fd, infoBytes: info.length, info: pointerTo(info) });
@@ -36,15 +39,26 @@ const NEXT: Readonly<Record<ObjectKind, Command>> = {
   link: Command.LinkNextId,
 };
 
-/** The ids of every object of a kind on this machine, ascending. Needs CAP_SYS_ADMIN; throws HEADGATE_BPF_UNAVAILABLE. */
+/**
+ * The ids of every object of a kind on this machine, ascending. Needs CAP_SYS_ADMIN; throws
+ * HEADGATE_BPF_PROGRAM.
+ */
 export function* objectIds(kind: ObjectKind): Generator<number, void, void> {
   const attributes = attributesOf(byId, {});
   for (let id = 0; ;) {
     byId.set(attributes, 'id', id);
     const result = bpf(NEXT[kind], attributes);
     if (result === -Errno.ENOENT) return;
-    if (result < 0)
-      throw bpfError('HEADGATE_BPF_PROGRAM', `list the ids of eBPF ${kind}s`, NEXT[kind], result);
+    if (result < 0) {
+      const { message, cause, facts } = bpfError(
+        'HEADGATE_BPF_PROGRAM',
+        `list the ids of eBPF ${kind}s`,
+        NEXT[kind],
+        result,
+      );
+      const cure = 'run as root or grant CAP_SYS_ADMIN';
+      throw new HeadgateError('HEADGATE_BPF_PROGRAM', message, { cause, facts, cure });
+    }
     id = byId.get(attributes, 'nextId');
     yield id;
   }

@@ -1,6 +1,6 @@
 /**
- * Attaches a counting XDP program to interface argv[2], pins everything below argv[3] and kills itself: what a director leaves
- * behind that dies by SIGKILL.
+ * Attaches a counting XDP program to interface argv[2], pins everything below argv[3] and kills itself: what
+ * a director leaves behind that dies by SIGKILL.
  */
 import { join } from 'node:path';
 import { Link, loadCollection } from '../../../../lib/linux/bpf/index.ts';

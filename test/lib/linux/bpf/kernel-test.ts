@@ -20,8 +20,8 @@ export function heldObjects(): readonly string[] {
 }
 
 /**
- * A test that needs the kernel: skipped, with the reason in its title, where a probe says no; fails when it leaves
- * eBPF descriptors or mappings behind. Serial, so that nobody else's are counted.
+ * A test that needs the kernel: skipped, with the reason in its title, where a probe says no; fails when it
+ * leaves eBPF descriptors or mappings behind. Serial, so that nobody else's are counted.
  */
 export function kernelTest(
   title: string,

@@ -14,8 +14,9 @@ const MS_REC_PRIVATE = 0x4000 | 0x4_0000;
 let answer: Availability | undefined;
 
 /**
- * Moves this process into a network and a mount namespace of its own, which end with it: whatever it makes there cannot be left behind. Only
- * the main thread moves (and the processes it starts), so only synchronous file calls see the mounts.
+ * Moves this process into a network and a mount namespace of its own, which end with it: whatever it makes
+ * there cannot be left behind. Only the main thread moves (and the processes it starts), so only synchronous
+ * file calls see the mounts.
  */
 export function ownNamespaces(): Availability {
   answer ??= enter();

@@ -1,4 +1,7 @@
-/** Macros: functions that return instructions. Each documents registers in, out and clobbered, stack and jump targets. */
+/**
+ * Macros: functions that return instructions. Each documents registers in, out and clobbered, stack and jump
+ * targets.
+ */
 export { loadPacket, requireBytes, xdpContext } from './packet.ts';
 export { deleteFromMap, lookupMap, tailCall, updateMap, UpdateFlag } from './map.ts';
 export { copyBytes, loadField, storeField, zeroStack } from './memory.ts';

@@ -65,7 +65,8 @@ export function deleteFromMap(map: MapReference, keyOffset: number): readonly It
 }
 
 /**
- * Goes on in the program at `index` of a program array and does not come back; when there is none, the next instruction runs.
+ * Goes on in the program at `index` of a program array and does not come back; when there is none, the next
+ * instruction runs.
  *
  * - in: `context`, the program's context (not R2 or R3)
  * - out, when it comes back: R0, a negative errno

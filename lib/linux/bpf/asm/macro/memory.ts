@@ -4,7 +4,10 @@ import type { Instruction, Item } from '../instruction.ts';
 import { loadMem, storeImm, storeMem } from '../load-store.ts';
 import { R10, type Register } from '../register.ts';
 
-/** `dst` = the field at `place` of the struct at `base + shift`; bits as they lie in memory (a be16 is not turned). */
+/**
+ * `dst` = the field at `place` of the struct at `base + shift`; bits as they lie in memory (a be16 is not
+ * turned).
+ */
 export function loadField(
   dst: Register,
   base: Register,

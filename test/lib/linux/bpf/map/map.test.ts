@@ -234,7 +234,7 @@ const contradictions: readonly (readonly [what: string, spec: MapSpec, message: 
     /needs an inner spec/,
   ],
   ['an inner spec in an array', { ...array, inner: array }, /array holds no maps/],
-  ['programs of 8 bytes', { ...array, type: 'program-array' }, /descriptors of 4 bytes/],
+  ['an array of programs of 8 bytes', { ...array, type: 'program-array' }, /descriptors of 4 bytes/],
   ['a mmapable hash', { ...hash, mmapable: true }, /cannot be mapped/],
   [
     'an LRU hash without preallocation',

@@ -21,6 +21,12 @@ const logs: readonly (readonly [what: string, log: string, reason: string, slot:
     'last insn is not an exit or jmp',
     undefined,
   ],
+  [
+    'an endless loop',
+    '1: (07) r0 += 1 ; R0=1\ninfinite loop detected at insn 2\ncur state: R0=7\nold state: R0=7\nprocessed 9 insns\n',
+    'infinite loop detected at insn 2',
+    2,
+  ],
   ['an empty log', '', '', undefined],
 ];
 
