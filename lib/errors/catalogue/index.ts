@@ -1,4 +1,5 @@
 import { balancerErrors } from './balancer.ts';
+import { bpfErrors } from './bpf.ts';
 import { chatErrors } from './chat.ts';
 import { cliErrors } from './cli.ts';
 import { controlErrors } from './control.ts';
@@ -17,6 +18,7 @@ const parts = {
   ...controlErrors,
   ...heartbeatErrors,
   ...linuxErrors,
+  ...bpfErrors,
   ...relayErrors,
   ...directorErrors,
   ...balancerErrors,
