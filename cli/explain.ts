@@ -2,7 +2,7 @@ import { formatEndpoint, parseEndpoint } from '../lib/address/index.ts';
 import type { ControlConnection, Json } from '../lib/control/index.ts';
 import { HeadgateError } from '../lib/errors/index.ts';
 import { explainMethod, type ExplainedClient } from '../director/index.ts';
-import { controlEndpoints } from '../node/index.ts';
+import { controlEndpoints, environment } from '../node/index.ts';
 import { askTimeoutMs, closeAll, connectLocalNodes, connectNode, openTopology } from './cluster-access.ts';
 import { exitCodes, type Command } from './command.ts';
 import { parseOptions, usageError } from './options.ts';
@@ -36,7 +36,7 @@ Example: headgate explain 198.51.100.7:40123`,
       client: formatEndpoint(client),
       ...(values.service === undefined ? {} : { service: values.service }),
     };
-    const file = values.topology ?? io.env['HEADGATE_TOPOLOGY'];
+    const file = values.topology ?? io.env[environment.topology];
     const answer =
       file === undefined ? await askLocal(question, io.env) : await askRemote(file, question, io.env);
     // Only a director with the cluster secret can have answered, and it runs this code.

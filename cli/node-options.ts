@@ -1,5 +1,5 @@
 /** The options that the three commands which run one node share. */
-import { logFormats, logLevels, runNode, type StartTier } from '../node/index.ts';
+import { logFormats, logLevels, runNode, type StartTier, environment } from '../node/index.ts';
 import type { Tier } from '../topology/index.ts';
 import type { CommandIo } from './command.ts';
 import { durationMs, oneOf, parseOptions, usageError } from './options.ts';
@@ -30,7 +30,7 @@ export async function runNodeCommand(
 ): Promise<number> {
   const { values, positionals } = parseOptions(args, nodeOptions);
   if (positionals.length > 0) throw usageError(`unexpected argument ${positionals[0]}`);
-  const file = values.topology ?? io.env['HEADGATE_TOPOLOGY'];
+  const file = values.topology ?? io.env[environment.topology];
   if (file === undefined)
     throw usageError('which topology?', 'give --topology FILE or set HEADGATE_TOPOLOGY');
   return runNode({
@@ -39,7 +39,7 @@ export async function runNodeCommand(
     file,
     name: values.node,
     graceMs: durationMs('grace', values.grace),
-    logLevel: oneOf('log-level', values['log-level'] ?? io.env['HEADGATE_LOG_LEVEL'], logLevels) ?? 'info',
+    logLevel: oneOf('log-level', values['log-level'] ?? io.env[environment.logLevel], logLevels) ?? 'info',
     logFormat: oneOf('log-format', values['log-format'], logFormats) ?? (io.stdout.isTTY ? 'pretty' : 'json'),
     env: io.env,
   });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clusterStatusMethod, collectStatus, type ClusterStatus } from '../node/index.ts';
+import { clusterStatusMethod, collectStatus, type ClusterStatus, environment } from '../node/index.ts';
 import { askerName, askTimeoutMs, closeAll, connectLocalNodes, openTopology } from './cluster-access.ts';
 import { exitCodes, type Command, type CommandIo } from './command.ts';
 import { parseOptions, usageError } from './options.ts';
@@ -34,7 +34,7 @@ Example: headgate status --watch`,
       topology: { type: 'string' },
     });
     if (positionals.length > 0) throw usageError(`unexpected argument ${positionals[0]}`);
-    const file = values.topology ?? io.env['HEADGATE_TOPOLOGY'];
+    const file = values.topology ?? io.env[environment.topology];
     if (!values.watch) {
       print(await askCluster(file, io), values.json === true, io);
       return exitCodes.done;

@@ -7,11 +7,9 @@ import {
   replaceFile,
   type Problem,
 } from '../topology/index.ts';
+import { environment } from '../node/index.ts';
 import { exitCodes, type CommandIo } from './command.ts';
 import { usageError } from './options.ts';
-
-/** Environment variable that names the topology file when the command line does not. */
-const fileVariable = 'HEADGATE_TOPOLOGY';
 
 /** The leading words and, last, FILE or $HEADGATE_TOPOLOGY. Throws HEADGATE_CLI_USAGE naming what is missing. */
 export function wordsAndFile(
@@ -24,9 +22,12 @@ export function wordsAndFile(
   if (positionals.length > wanted.length + 1) {
     throw usageError(`${JSON.stringify(positionals[wanted.length + 1])} is one argument too many`);
   }
-  const file = positionals[wanted.length] ?? env[fileVariable];
+  const file = positionals[wanted.length] ?? env[environment.topology];
   if (file === undefined || file === '') {
-    throw usageError('FILE missing', `give the topology file as the last argument, or set ${fileVariable}`);
+    throw usageError(
+      'FILE missing',
+      `give the topology file as the last argument, or set ${environment.topology}`,
+    );
   }
   return { words, file };
 }

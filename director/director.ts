@@ -20,13 +20,14 @@ const housekeepingMs = 1_000;
 
 export async function startDirectorWith(context: TierContext, parts: DirectorParts): Promise<TierNode> {
   const { topology, node } = context;
-  if (!topology.directors.some(({ name }) => name === node)) {
+  const me = topology.directors.find(({ name }) => name === node);
+  if (me === undefined) {
     throw new HeadgateError(
       'HEADGATE_DIRECTOR_NOT_IN_TOPOLOGY',
       `there is no director ${node} in the topology`,
     );
   }
-  const director = new DirectorNode(context, parts);
+  const director = new DirectorNode(context, parts, me.host);
   try {
     await director.start();
   } catch (error) {
@@ -53,7 +54,7 @@ class DirectorNode implements TierNode {
   #draining = false;
   #closed = false;
 
-  constructor({ topology, node, key, control, log, clock }: TierContext, parts: DirectorParts) {
+  constructor({ topology, node, key, control, log, clock }: TierContext, parts: DirectorParts, host: string) {
     this.#topology = topology;
     this.#clock = clock;
     this.#log = log;
@@ -69,6 +70,7 @@ class DirectorNode implements TierNode {
     });
     this.#plane = createProxyPlane({
       ...parts,
+      host,
       clock,
       log,
       onConnectFailure: (id) => this.#heartbeats.probeNow(id),

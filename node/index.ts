@@ -17,3 +17,4 @@ export type { ReadyMessage } from './run-node.ts';
 export { prettyLine } from './pretty.ts';
 export { missingRawSocket } from './optional-packages.ts';
 export { RateMeter } from './rate-meter.ts';
+export { environment } from './environment.ts';

@@ -1,11 +1,13 @@
 import { lstatSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { environment } from './environment.ts';
 import { errnoCode, HeadgateError } from '../lib/errors/index.ts';
 
 /** Where the nodes of this machine keep their local admin sockets, `<pid>.sock`; does not create it. */
 export function runtimeDirectory(env: Readonly<NodeJS.ProcessEnv>): string {
-  if (env['HEADGATE_RUNTIME_DIR']) return env['HEADGATE_RUNTIME_DIR'];
+  const chosen = env[environment.runtimeDirectory];
+  if (chosen) return chosen;
   if (env['XDG_RUNTIME_DIR']) return join(env['XDG_RUNTIME_DIR'], 'headgate');
   const uid = process.getuid?.() ?? 0;
   return uid === 0 && process.platform === 'linux' ? '/run/headgate' : join(tmpdir(), `headgate-${uid}`);

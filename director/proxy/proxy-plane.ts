@@ -11,6 +11,8 @@ import { ProxyRouter } from './proxy-router.ts';
 import { defaultResetsPerSecond } from './reset-pacing.ts';
 
 export interface ProxyPlaneOptions {
+  /** Address of the director, which its connections come from: balancers accept no other. */
+  readonly host: string;
   readonly createRelay: CreateRelay;
   /** Most connections at one time. */
   readonly limit: number;

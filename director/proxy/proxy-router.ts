@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
+import { addressFamily, formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
 import type { HeadgateError } from '../../lib/errors/index.ts';
 import type { ConnectionRecord, Destination, RelayClient, Router } from '../../lib/relay/index.ts';
 import type { ForwardingTable, ServiceForwarding } from '../forwarding-table.ts';
@@ -8,6 +8,8 @@ import type { PlaneServiceStats } from '../plane.ts';
 import { FlowList } from './flow-list.ts';
 
 export interface ProxyRouterOptions {
+  /** Address of the director, which its connections come from: balancers accept no other. */
+  readonly host: string;
   readonly preface: (source: Endpoint, destination: Endpoint) => Uint8Array;
   readonly onConnectFailure: (balancer: string) => void;
   readonly log: Logger;
@@ -57,7 +59,14 @@ export class ProxyRouter implements Router {
       id: balancer.id,
       endpoint: balancer.endpoint,
       preface: this.#options.preface(client.source, client.destination),
+      ...this.#from(balancer.endpoint),
     };
+  }
+
+  /** The own address, unless it is of another family: then only the kernel can choose. */
+  #from({ host }: Endpoint): Pick<Destination, 'localAddress'> {
+    const localAddress = this.#options.host;
+    return addressFamily(host) === addressFamily(localAddress) ? { localAddress } : {};
   }
 
   failed(_client: RelayClient, destination: Destination, error: HeadgateError): void {

@@ -49,6 +49,8 @@ export interface Destination {
   /** Name of the node, for records, retries and `reset`. */
   readonly id: string;
   readonly endpoint: Endpoint;
+  /** Address of this machine that the connection comes from; default: the kernel's choice. */
+  readonly localAddress?: string;
   /** Bytes sent before the client's (a PROXY header). */
   readonly preface?: Uint8Array;
 }

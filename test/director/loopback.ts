@@ -12,15 +12,19 @@ export interface EchoBalancer {
   readonly port: number;
   /** What the headers of its connections said, in their order. */
   readonly seen: (ProxiedAddresses | null)[];
+  /** Where its connections came from, in their order. */
+  readonly peers: string[];
   /** Ends it as a killed process would: the port refuses, its connections end. */
   close(): Promise<void>;
 }
 
 export async function echoBalancer(name: string, host: string): Promise<EchoBalancer> {
   const seen: EchoBalancer['seen'] = [];
+  const peers: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
+    peers.push(socket.remoteAddress ?? '');
     let header: Buffer | undefined = Buffer.alloc(0);
     socket.on('data', (chunk: Buffer) => {
       if (header === undefined) {
@@ -48,6 +52,7 @@ export async function echoBalancer(name: string, host: string): Promise<EchoBala
     host,
     port: (server.address() as AddressInfo).port,
     seen,
+    peers,
     close: () =>
       new Promise((resolve) => {
         if (server.listening) server.close(() => resolve());

@@ -2,6 +2,7 @@
 import type { Finding } from '../problem.ts';
 import type { Section, TopologyFile } from '../schema/index.ts';
 import { addressConflicts } from './addresses.ts';
+import { familyMistakes } from './families.ts';
 import { probeMistakes } from './probes.ts';
 import { countMistakes, nameMistakes, portMistakes, secretMistakes } from './references.ts';
 
@@ -24,6 +25,7 @@ export function checkAcross(checked: CheckedFile): readonly Finding[] {
     ...nameMistakes(checked),
     ...portMistakes(checked),
     ...probeMistakes(checked),
+    ...familyMistakes(checked),
     ...addressConflicts(checked),
   ];
 }

@@ -146,7 +146,8 @@ export class Opening implements SocketOwner, Closable {
     this.#destinationSocket = socket;
     socket.once('connect', () => this.#connected(destination, socket));
     try {
-      socket.connect(destination.endpoint);
+      const { endpoint, localAddress } = destination;
+      socket.connect(localAddress === undefined ? endpoint : { ...endpoint, localAddress });
     } catch (error) {
       // Node throws for a port out of range.
       this.#connectFailed(connectFailure(destination, error));

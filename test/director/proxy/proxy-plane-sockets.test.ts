@@ -8,6 +8,7 @@ import { balancer, service, silentLog, table, topology, until, type TableState }
 import { Client, echoBalancer, nodeRelay, type EchoBalancer } from '../loopback.ts';
 
 const vip = '127.40.2.1';
+const directorHost = '127.40.2.2';
 
 interface Setup {
   readonly plane: ForwardingPlane;
@@ -28,6 +29,7 @@ async function setup(t: ExecutionContext, count: number): Promise<Setup> {
   const failures: string[] = [];
   const clients: Client[] = [];
   const plane = createProxyPlane({
+    host: directorHost,
     createRelay,
     limit: 500,
     preface: (source, destination) => encodeProxyHeader('v2', source, destination),
@@ -66,6 +68,12 @@ test('the balancer is told who the client is and what it connected to, and bytes
       destination: { host: vip, port: client.socket.remotePort! },
     },
   ]);
+});
+
+test('connections to balancers come from the director’s own address, which is the only one they accept', async (t) => {
+  const { backends, connect } = await setup(t, 1);
+  await connect().balancer();
+  t.deepEqual(backends[0]!.peers, [directorHost]);
 });
 
 test('without an eligible balancer a client gets RST at once and is counted', async (t) => {

@@ -19,6 +19,7 @@ function setup(limit = 10_000): Setup {
   const { createRelay, relay } = fakeRelay();
   const { log, lines } = collectingLog('debug');
   const plane = createProxyPlane({
+    host: '10.0.0.1',
     createRelay,
     limit,
     preface: (source, destination) => Buffer.from(`${source.host}:${source.port}>${destination.port};`),

@@ -1,0 +1,9 @@
+/** Variables of the environment that headgate reads, besides the one a topology may name for its secret. */
+export const environment = {
+  /** Topology file of commands that get none. */
+  topology: 'HEADGATE_TOPOLOGY',
+  /** Directory of the admin sockets. */
+  runtimeDirectory: 'HEADGATE_RUNTIME_DIR',
+  /** Log level of nodes that get none. */
+  logLevel: 'HEADGATE_LOG_LEVEL',
+} as const;
