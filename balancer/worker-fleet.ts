@@ -15,8 +15,8 @@ import type {
 
 /** Longest a worker may take from its start to its first listener. */
 const startTimeoutMs = 30_000;
-/** How long dismissed workers may take to leave. */
-const farewellMs = 2_000;
+/** How long dismissed workers may take to leave; one that is killed instead ends its clients with FIN. */
+const farewellMs = 5_000;
 
 /** How workers are beaten. */
 export interface BeatSettings {

@@ -4,7 +4,12 @@ import { startSupervisor } from '../../balancer/start-balancer.ts';
 import type { Supervisor } from '../../balancer/supervisor.ts';
 import type { Endpoint } from '../../lib/address/index.ts';
 import { systemClock } from '../../lib/clock/index.ts';
-import { ControlKey, createControlServer, type ControlServer } from '../../lib/control/index.ts';
+import {
+  ControlKey,
+  createControlServer,
+  type ControlPeer,
+  type ControlServer,
+} from '../../lib/control/index.ts';
 import type { WatchedNode } from '../../node/node-status.ts';
 import type { Topology } from '../../topology/index.ts';
 import { aBalancer, aChatServer, aService, aTopology } from '../topology-fixture.ts';
@@ -89,12 +94,16 @@ export async function chatServers(t: ExecutionContext, block: Block, count = 3):
   return Promise.all(servers.map((server) => server.open()));
 }
 
-/** Starts balancer b1 of the topology and waits until its chat servers are up (`ready`: how many). */
+/**
+ * Starts balancer b1 of the topology and waits until its chat servers are up (`ready`: how many). What it announces
+ * counts as delivered when `told` has resolved.
+ */
 export async function running(
   t: ExecutionContext,
   block: Block,
   topology: Topology,
   ready = topology.chatservers.length,
+  told: Promise<void> = Promise.resolve(),
 ): Promise<Running> {
   const records: Record<string, unknown>[] = [];
   const log: Record<string, unknown>[] = [];
@@ -104,7 +113,7 @@ export async function running(
   );
   const control = createControlServer({ key, cluster: topology.cluster, node: 'b1', log: logger });
   const node = await startSupervisor(
-    { topology, node: 'b1', key, control, log: logger, clock: systemClock },
+    { topology, node: 'b1', key, control: delivering(control, told), log: logger, clock: systemClock },
     lines((line) => void records.push(JSON.parse(line) as Record<string, unknown>)),
   );
   const it = new Running({ node, control, block, records, log });
@@ -118,6 +127,25 @@ export async function running(
     () => node.status().watches.filter(({ state }) => state === 'up').length >= ready,
   );
   return it;
+}
+
+/** A control server whose peers confirm a message only when `told` has resolved. */
+function delivering(control: ControlServer, told: Promise<void>): ControlServer {
+  const late = (peer: ControlPeer): ControlPeer => ({
+    identity: peer.identity,
+    remote: peer.remote,
+    id: peer.id,
+    local: peer.local,
+    notify: (method, body, flushed) => peer.notify(method, body, () => void told.then(flushed)),
+    onClose: (run) => peer.onClose(run),
+  });
+  return {
+    handle: (method, handler) => control.handle(method, (body, peer) => handler(body, late(peer))),
+    listen: (endpoint) => control.listen(endpoint),
+    listenLocal: (path) => control.listenLocal(path),
+    stats: () => control.stats(),
+    close: () => control.close(),
+  };
 }
 
 /** Calls `take` with each whole line of what comes in chunks. */

@@ -29,17 +29,25 @@ test('drain says draining at once, then stops accepting, and ends with the last 
   t.is(it.node.drain(), it.node.drain(), 'once is enough');
 });
 
-test('a director that does not know yet is still served while the balancer says draining', async (t) => {
+test('the balancer goes on accepting until its directors have been told that it drains', async (t) => {
   const block = new Block(51);
   await chatServers(t, block);
-  // Two intervals are a minute: the listener stays open until the director has been told.
+  // Two intervals are a minute: only the directors can end the wait.
   const heartbeat = { intervalMs: 30_000, misses: 3, rises: 1, deadAfterMs: 10_000 };
-  const it = await running(t, block, block.topology({ heartbeat }));
+  let tell = (): void => {};
+  const told = new Promise<void>((resolve) => (tell = resolve));
+  const it = await running(t, block, block.topology({ heartbeat }), 3, told);
   const director = await Director.of(t, it);
   t.is(await director.readiness(), 'serving');
   const drain = it.node.drain();
-  t.is((await it.client().greeted()).ended, '', 'the listener outlives the announcement');
-  await until('the director is told', () => director.announced.at(-1) === 'draining');
+  t.is(await director.readiness(), 'draining');
+  for (let index = 0; index < 5; index++) t.is((await it.client().greeted()).ended, '');
+  tell();
+  await until('nobody is let in', async () => {
+    const late = it.client();
+    await until('the late one knows', () => late.server !== '' || late.ended !== '');
+    return late.ended === 'ECONNREFUSED';
+  });
   for (const client of it.clients) client.close();
   await drain;
 });
@@ -52,7 +60,8 @@ test('close ends a pending drain', async (t) => {
   const drain = it.node.drain();
   await it.node.close();
   await drain;
-  await until('the client is told', () => client.ended === 'reset');
+  await until('the client is told', () => client.ended !== '');
+  t.is(client.ended, 'reset');
   t.deepEqual(it.node.status().workers, []);
 });
 
