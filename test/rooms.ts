@@ -2,7 +2,7 @@
 import path from 'node:path';
 import ts from 'typescript';
 
-const ground = ['lib/errors', 'lib/clock', 'lib/address', 'lib/backoff', 'lib/deferred'];
+const ground = ['lib/errors', 'lib/clock', 'lib/address', 'lib/backoff', 'lib/deferred', 'lib/layout'];
 const middle = ['lib/linux', 'lib/packet', 'lib/maglev', 'lib/proxy-protocol', 'lib/control'];
 const lib = [...ground, ...middle, 'lib/heartbeat', 'lib/relay'];
 const tiers = ['director', 'balancer', 'chatserver-stub'];
