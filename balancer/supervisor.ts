@@ -123,7 +123,9 @@ export class Supervisor implements TierNode, FleetEvents {
     const { log, node } = this.#context;
     const me = topology.balancers.find(({ name }) => name === node);
     if (me === undefined || me.host !== this.#me.host) {
-      log.warn('this balancer is no longer in the topology; what it has goes on as before');
+      // What it has goes on as before; directors that do not know yet must hear that it takes nothing new.
+      this.#me = { ...this.#me, state: 'drain' };
+      this.#review();
       return;
     }
     if (me.workers !== this.#me.workers || me.maxConnections !== this.#me.maxConnections) {

@@ -98,8 +98,9 @@ class Up {
     } catch (error) {
       await this.#processes.end();
       throw error;
+    } finally {
+      this.#settled = true;
     }
-    this.#settled = true;
     const watch = watchTopology(
       this.#file,
       {
@@ -132,7 +133,9 @@ class Up {
       this.#failedStart.reject(
         new HeadgateError(
           'HEADGATE_CLI_UP',
-          `node ${node} did not start (${how})${last === undefined ? '' : `: ${last}`}`,
+          `${node} did not start (${how})${last === undefined ? '' : `: ${last.replace(/^headgate: /, '')}`}`,
+          // What the node said ends with its own cure.
+          last === undefined ? {} : { cure: '' },
         ),
       );
       return;
@@ -144,7 +147,7 @@ class Up {
   async #waitUntilSettled(): Promise<void> {
     const access = await openTopology(this.#file, this.#io.env);
     const deadline = performance.now() + settleMs;
-    for (;;) {
+    while (!this.#settled) {
       if (this.#waiting.size === 0) {
         const missing = unsettled(await collectStatus(this.#topology, access.key, askerName));
         if (missing.length === 0) break;
@@ -163,6 +166,7 @@ class Up {
       });
       if (this.#io.signal.aborted) return;
     }
+    if (this.#settled) return;
     this.#io.out(banner(this.#topology, this.#file));
   }
 }

@@ -49,6 +49,9 @@ export interface ReadyMessage {
   readonly headgate: 'ready';
 }
 
+/** What ends a node. */
+const endSignals = ['SIGTERM', 'SIGINT'] as const;
+
 /** How often a removed node looks whether its last connection has ended. */
 const removedCheckMs = 250;
 
@@ -97,6 +100,7 @@ class NodeProcess {
     const socketPath = join(ensureRuntimeDirectory(this.#options.env), `${process.pid}.sock`);
     const removeSocket = (): void => removeQuietly(socketPath);
     process.once('exit', removeSocket);
+    for (const signal of endSignals) process.on(signal, this.#onEarlySignal);
     try {
       this.#tier = await this.#options.start({
         topology: this.#topology,
@@ -114,6 +118,7 @@ class NodeProcess {
       await this.#closeAll();
       throw new HeadgateError('HEADGATE_NODE_START', `${this.#address.tier} ${this.#name}`, { cause: error });
     }
+    for (const signal of endSignals) process.off(signal, this.#onEarlySignal);
     this.#watchTopology();
     this.#watchProcess();
     this.#log.info(
@@ -202,7 +207,7 @@ class NodeProcess {
   }
 
   #watchProcess(): void {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    for (const signal of endSignals) {
       process.on(signal, () => {
         if (this.#ending) {
           this.#log.warn(`${signal} again: ending now`);
@@ -224,6 +229,12 @@ class NodeProcess {
       process.exit(1);
     });
   }
+
+  /** Nobody is connected yet, so there is nothing to wait for; workers end with their parent. */
+  readonly #onEarlySignal = (signal: NodeJS.Signals): void => {
+    this.#log.warn(`${signal} while starting: ending now`);
+    process.exit(0);
+  };
 
   readonly #onOrphaned = (): void => {
     this.#log.warn('the parent process is gone: ending now');

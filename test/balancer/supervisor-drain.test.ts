@@ -84,14 +84,18 @@ test('drained by the topology it says draining, keeps listening and what it has,
   t.false(it.node.status().draining);
 });
 
-test('a balancer that is no longer in the topology goes on as it was until it is drained', async (t) => {
+test('a balancer that is no longer in the topology says that it drains and keeps what it has', async (t) => {
   const block = new Block(54);
   await chatServers(t, block);
   const it = await running(t, block, block.topology());
   const client = await it.client().greeted();
   const others = [aBalancer({ name: 'b2', host: '127.50.54.2' })];
   await it.node.apply(block.topology({ balancers: others }));
+  t.true(it.node.status().draining);
   await client.echo('still here');
+  // A director that does not know yet is served.
   await it.client().greeted();
   t.is(it.node.status().watches.length, 3);
+  await it.node.apply(block.topology());
+  t.false(it.node.status().draining);
 });

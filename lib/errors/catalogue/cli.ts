@@ -16,7 +16,7 @@ export const cliErrors = part({
   },
   HEADGATE_CLI_UP: {
     meaning: 'The command headgate up could not bring up every node of the topology.',
-    cure: 'mend what the lines above name, then start again',
+    cure: 'see the lines above for why',
   },
   HEADGATE_CLI_NO_DIRECTOR: {
     meaning: 'No director could be asked.',
