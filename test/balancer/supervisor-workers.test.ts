@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import type { TierStatus } from '../../node/node-status.ts';
@@ -100,9 +101,23 @@ async function program(
   const child = spawn('sh', ['-c', `${limit}exec "$0" "$@"`, ...node], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
-  t.teardown(() => child.kill('SIGKILL'));
+  let workers: TierStatus['workers'];
+  t.teardown(() => {
+    child.kill('SIGKILL');
+    for (const { pid } of workers ?? []) endWorker(pid);
+  });
   const [status] = (await once(child, 'message')) as [TierStatus];
+  ({ workers } = status);
   return { child, status };
+}
+
+/** Ends a worker that outlived its supervisor; the number may belong to another process by now. */
+function endWorker(pid: number): void {
+  try {
+    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker-main')) process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is gone, as it should be.
+  }
 }
 
 async function ask(child: ChildProcess): Promise<TierStatus> {
