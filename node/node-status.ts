@@ -32,7 +32,7 @@ export interface TierStatus {
   readonly newPerSecond: number;
   /** Most connections it carries. */
   readonly limit: number;
-  /** Named counters from start; docs/metrics.md explains each. */
+  /** Named counters from start; docs/counters.md explains each. */
   readonly counters: Readonly<Record<string, number>>;
   readonly watches: readonly WatchedNode[];
   /** Worker processes, where there are any. */

@@ -1,5 +1,5 @@
 /** One node as an operator runs it: signals, removal and return, and what keeps it from starting. */
-import { chmod } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import path from 'node:path';
@@ -41,9 +41,32 @@ async function personOnB1(t: ExecutionContext, { block, cluster }: Running): Pro
     const client = new ChatClient({ host: block.address(1), port: 9000, name: `person${number}` });
     t.teardown(() => client.close());
     await until(() => client.connected, { describe: `person${number} to be logged in` });
-    if (nodeStatus(await statusOf(cluster), 'b1')!.connections > 0) return client;
+    const counted = await until(
+      async () => {
+        const status = await statusOf(cluster);
+        const [one, two] = ['b1', 'b2'].map((name) => nodeStatus(status, name)!.connections);
+        return one! + two! === number && { one: one! };
+      },
+      { describe: 'the balancers to count everybody' },
+    );
+    if (counted.one > 0) return client;
   }
 }
+
+test.serial('every counter of every tier is explained in docs/counters.md, and no other is', async (t) => {
+  const { cluster } = await start(t);
+  const page = await readFile(path.join('docs', 'counters.md'), 'utf8');
+  const status = await statusOf(cluster);
+  for (const [heading, name] of [
+    ['Director', 'd1'],
+    ['Balancer', 'b1'],
+    ['Chat server stub', 'c1'],
+  ] as const) {
+    const section = page.split(`## ${heading}\n`)[1]!.split('\n## ')[0]!;
+    const explained = [...section.matchAll(/^\| `(\w+)`/gm)].map(([, counter]) => counter!);
+    t.deepEqual(explained.toSorted(), Object.keys(nodeStatus(status, name)!.counters).toSorted(), heading);
+  }
+});
 
 test.serial('SIGTERM drains: new connections go elsewhere, those there stay until they leave', async (t) => {
   const running = await start(t);
