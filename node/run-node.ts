@@ -108,6 +108,7 @@ class NodeProcess {
         key: this.#key,
         control: this.#control,
         log: this.#log,
+        logFormat: this.#options.logFormat,
         clock: systemClock,
       });
       this.#control.handle(statusMethod, () => this.#status() as unknown as Json);

@@ -113,7 +113,15 @@ export async function running(
   );
   const control = createControlServer({ key, cluster: topology.cluster, node: 'b1', log: logger });
   const node = await startSupervisor(
-    { topology, node: 'b1', key, control: delivering(control, told), log: logger, clock: systemClock },
+    {
+      topology,
+      node: 'b1',
+      key,
+      control: delivering(control, told),
+      log: logger,
+      logFormat: 'json',
+      clock: systemClock,
+    },
     lines((line) => void records.push(JSON.parse(line) as Record<string, unknown>)),
   );
   const it = new Running({ node, control, block, records, log });

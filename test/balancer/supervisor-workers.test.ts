@@ -133,6 +133,8 @@ test('the workers exit with their supervisor, also when it is killed', async (t)
   const client = await new Client(block.balancer).greeted();
   t.is(status.workers!.length, 2);
   for (const { pid } of status.workers!) t.true(alive(pid));
+  // Also one that is stopped: it would go on holding its listener.
+  process.kill(status.workers![0]!.pid, 'SIGSTOP');
   child.kill('SIGKILL');
   await until('they are gone', () => status.workers!.every(({ pid }) => !alive(pid)));
   await until('the client is told', () => client.ended === 'reset');

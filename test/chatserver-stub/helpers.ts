@@ -120,6 +120,7 @@ export async function startCluster(
         key,
         control,
         log: quiet,
+        logFormat: 'json',
         clock,
       });
       t.teardown(() => node.close());

@@ -40,6 +40,7 @@ async function start(t: ExecutionContext, of: Topology, name = 'd1', limit = 100
       key: ControlKey.fromSecret(new Uint8Array(32)),
       control: { handle: (method, handler) => void handlers.set(method, handler) } as ControlServer,
       log,
+      logFormat: 'json',
       clock,
     },
     {
@@ -230,6 +231,7 @@ test('at start a port that is taken is an error and nothing stays open', async (
       key: ControlKey.fromSecret(new Uint8Array(32)),
       control: { handle: () => {} } as unknown as ControlServer,
       log,
+      logFormat: 'json',
       clock: new ManualClock(),
     },
     {

@@ -68,6 +68,7 @@ async function run(t: ExecutionContext, of: Topology): Promise<Running> {
     key,
     control,
     log: silentLog,
+    logFormat: 'json',
     clock: systemClock,
   });
   t.teardown(() => node.close());
