@@ -9,6 +9,7 @@ import { linuxErrors } from './linux.ts';
 import { nodeErrors } from './node.ts';
 import { relayErrors } from './relay.ts';
 import { topologyErrors } from './topology.ts';
+import { uringErrors } from './uring.ts';
 
 export type { CatalogueEntry } from './entry.ts';
 
@@ -17,6 +18,7 @@ const parts = {
   ...controlErrors,
   ...heartbeatErrors,
   ...linuxErrors,
+  ...uringErrors,
   ...relayErrors,
   ...directorErrors,
   ...balancerErrors,
