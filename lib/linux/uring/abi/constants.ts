@@ -91,7 +91,6 @@ export const IORING_REGISTER_PBUF_RING = 22;
 export const IORING_UNREGISTER_PBUF_RING = 23;
 export const IORING_REGISTER_SYNC_CANCEL = 24;
 export const IORING_REGISTER_FILE_ALLOC_RANGE = 25;
-export const IORING_REGISTER_PBUF_STATUS = 26;
 
 /** flags of io_uring_rsrc_register and io_uring_probe_op */
 export const IORING_RSRC_REGISTER_SPARSE = 1 << 0;

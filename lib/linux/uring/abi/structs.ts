@@ -96,13 +96,6 @@ export const bufStruct = struct('io_uring_buf', 16, {
   resv: [14, 'u16'],
 });
 
-/** struct io_uring_buf_status: how far the kernel has taken buffers out of a ring. */
-export const bufStatusStruct = struct('io_uring_buf_status', 40, {
-  bufGroup: [0, 'u32'],
-  head: [4, 'u32'],
-  resv: [8, 'u32', 8],
-});
-
 /** struct io_uring_rsrc_register, for IORING_REGISTER_FILES2. */
 export const rsrcRegisterStruct = struct('io_uring_rsrc_register', 32, {
   nr: [0, 'u32'],
