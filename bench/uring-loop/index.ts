@@ -23,7 +23,9 @@ interface Sample {
   readonly lateMs: number;
 }
 
-console.log(`kernel ${release()}, node ${process.version}, ${seconds} s × ${rounds} rounds, ${messageBytes} B echo`);
+console.log(
+  `kernel ${release()}, node ${process.version}, ${seconds} s × ${rounds} rounds, ${messageBytes} B echo`,
+);
 for (const connections of [1, 100, 1_000]) {
   const samples = new Map<Mode, Sample[]>(modes.map((mode) => [mode, []]));
   for (let round = 0; round < rounds; round++) {
@@ -71,7 +73,9 @@ function cpuNs(pid: number): number {
 }
 
 function report(connections: number, samples: ReadonlyMap<Mode, readonly Sample[]>): void {
-  console.log(`\n${connections} connections\n  CPU µs per round trip      ratio   per second   timer late p99`);
+  console.log(
+    `\n${connections} connections\n  CPU µs per round trip      ratio   per second   timer late p99`,
+  );
   const reference = samples.get(modes[0])!.map((sample) => sample.cpuUs);
   for (const [mode, list] of samples) {
     const cpu = list.map((sample) => sample.cpuUs).sort((a, b) => a - b);
@@ -80,7 +84,9 @@ function report(connections: number, samples: ReadonlyMap<Mode, readonly Sample[
       mode.padEnd(16),
       `${median(cpu).toFixed(1)} (${cpu[0]!.toFixed(1)}–${cpu.at(-1)!.toFixed(1)})`.padEnd(20),
       ratio.toFixed(2).padEnd(7),
-      median(list.map((sample) => sample.perSecond)).toFixed(0).padStart(9),
+      median(list.map((sample) => sample.perSecond))
+        .toFixed(0)
+        .padStart(9),
       `${median(list.map((sample) => sample.lateMs)).toFixed(1)} ms`.padStart(12),
     ];
     console.log(`  ${columns.join('')}`);

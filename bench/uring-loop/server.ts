@@ -22,7 +22,12 @@ process.on('disconnect', () => process.exit());
 
 switch (mode) {
   case 'node': {
-    const server = createServer((socket) => socket.setNoDelay(true).on('error', () => undefined).pipe(socket));
+    const server = createServer((socket) =>
+      socket
+        .setNoDelay(true)
+        .on('error', () => undefined)
+        .pipe(socket),
+    );
     server.listen({ host, port: Number(port), backlog: 4_096 }, () => process.send?.('ready'));
     break;
   }

@@ -1,6 +1,12 @@
 /** A thread that blocks in its ring. Between batches it looks for messages, as a relay there would have to. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { EventDescriptor, packLow, POLLIN, preparePollMultishot, unpackKind } from '../../lib/linux/uring/index.ts';
+import {
+  EventDescriptor,
+  packLow,
+  POLLIN,
+  preparePollMultishot,
+  unpackKind,
+} from '../../lib/linux/uring/index.ts';
 import { Echo } from './echo.ts';
 
 const { host, port, connections } = workerData as { host: string; port: number; connections: number };

@@ -3,8 +3,9 @@ import { part } from './entry.ts';
 /** Codes HEADGATE_URING_*. */
 export const uringErrors = part({
   HEADGATE_URING_UNAVAILABLE: {
-    meaning: 'io_uring is missing in this kernel, forbidden to this process, or lacks something that is needed.',
-    cure: 'use Linux 6.7 or newer and allow io_uring (sysctl kernel.io_uring_disabled=0, the container\'s seccomp profile)',
+    meaning:
+      'io_uring is missing in this kernel, forbidden to this process, or lacks something that is needed.',
+    cure: "use Linux 6.7 or newer and allow io_uring (sysctl kernel.io_uring_disabled=0, the container's seccomp profile)",
   },
   HEADGATE_URING_SIZE: {
     meaning: 'A ring, a buffer group or a table was asked for in a size the kernel does not have.',

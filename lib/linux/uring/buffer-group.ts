@@ -1,5 +1,9 @@
 import { HeadgateError } from '../../errors/index.ts';
-import { IORING_CQE_BUFFER_SHIFT, IORING_REGISTER_PBUF_RING, IORING_UNREGISTER_PBUF_RING } from './abi/constants.ts';
+import {
+  IORING_CQE_BUFFER_SHIFT,
+  IORING_REGISTER_PBUF_RING,
+  IORING_UNREGISTER_PBUF_RING,
+} from './abi/constants.ts';
 import { bufRegStruct, bufStruct } from './abi/structs.ts';
 import { highHalf, lowHalf, Memory } from './memory.ts';
 import type { Ring } from './ring.ts';

@@ -1,4 +1,8 @@
-import { IORING_ASYNC_CANCEL_ALL, IORING_ASYNC_CANCEL_ANY, IORING_REGISTER_SYNC_CANCEL } from './abi/constants.ts';
+import {
+  IORING_ASYNC_CANCEL_ALL,
+  IORING_ASYNC_CANCEL_ANY,
+  IORING_REGISTER_SYNC_CANCEL,
+} from './abi/constants.ts';
 import { syncCancelStruct } from './abi/structs.ts';
 import { kernel } from './kernel.ts';
 

@@ -75,7 +75,12 @@ export class DirectTable {
     request.setUint32(rsrcRegisterStruct.at.flags, IORING_RSRC_REGISTER_SPARSE, true);
     const bytes = new Uint8Array(request.buffer);
     try {
-      this.#ring.register(IORING_REGISTER_FILES2, bytes, bytes.byteLength, `${this.slots} direct descriptors`);
+      this.#ring.register(
+        IORING_REGISTER_FILES2,
+        bytes,
+        bytes.byteLength,
+        `${this.slots} direct descriptors`,
+      );
     } catch (error) {
       if (!isSyscallError(error, 'EMFILE')) throw error;
       const limit = getrlimitNofile()?.soft;

@@ -21,7 +21,14 @@ export interface Kernel {
     argumentBytes: number,
   ) => number;
   readonly register: (ring: number, opcode: number, argument: Uint8Array | null, count: number) => number;
-  readonly mmap: (at: number, bytes: number, protection: number, flags: number, fd: number, offset: number) => number;
+  readonly mmap: (
+    at: number,
+    bytes: number,
+    protection: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ) => number;
   readonly munmap: (at: number, bytes: number) => number;
   readonly eventfd: (flags: number) => number;
   readonly read: (fd: number, into: Uint8Array) => number;

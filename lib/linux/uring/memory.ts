@@ -45,8 +45,7 @@ export class Memory {
   free(): void {
     if (this.#freed) return;
     this.#freed = true;
-    const flags =
-      constant.MAP_FIXED | constant.MAP_PRIVATE | constant.MAP_ANONYMOUS | constant.MAP_NORESERVE;
+    const flags = constant.MAP_FIXED | constant.MAP_PRIVATE | constant.MAP_ANONYMOUS | constant.MAP_NORESERVE;
     const answer = kernel().mmap(this.address, this.bytes, constant.PROT_READ_WRITE, flags, -1, 0);
     if (answer < 0) throw syscallError('mmap', -answer, 'over freed memory');
     unmapLater.register(this.u8.buffer, { address: this.address, bytes: this.bytes });

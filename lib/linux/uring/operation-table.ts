@@ -39,7 +39,9 @@ export class OperationTable {
     this.#state = new Uint8Array(capacity);
     this.#generation = new Uint32Array(capacity);
     this.#underWay = new Uint16Array(capacity);
-    this.#nextFree = Int32Array.from({ length: capacity }, (_, slot) => (slot + 1 < capacity ? slot + 1 : none));
+    this.#nextFree = Int32Array.from({ length: capacity }, (_, slot) =>
+      slot + 1 < capacity ? slot + 1 : none,
+    );
     this.#lastFree = capacity - 1;
   }
 
@@ -94,8 +96,7 @@ export class OperationTable {
       this.stray++;
       return false;
     }
-    const isCurrent =
-      this.#state[slot] === live && this.#generation[slot] === unpackGeneration(high);
+    const isCurrent = this.#state[slot] === live && this.#generation[slot] === unpackGeneration(high);
     if (!isCurrent) this.late++;
     if (!more) {
       this.#underWay[slot]!--;
@@ -130,5 +131,7 @@ export class OperationTable {
 }
 
 function misuse(what: string, slot: number): HeadgateError {
-  return new HeadgateError('HEADGATE_URING_MISUSE', `${what} slot ${slot}, which is not live`, { facts: { slot } });
+  return new HeadgateError('HEADGATE_URING_MISUSE', `${what} slot ${slot}, which is not live`, {
+    facts: { slot },
+  });
 }

@@ -86,10 +86,22 @@ function featuresOf(ring: Ring): Set<Feature> {
     if (has) found.add(feature);
   };
   add('deferredTaskrun', ring.mode === 'deferred-direct' || ring.mode === 'deferred');
-  add('bufferRings', registers(() => new BufferGroup(ring, { group: 0, buffers: 1, bufferBytes: 64 })));
-  add('directDescriptors', registers(() => new DirectTable(ring, { slots: 2, reserved: 1 })));
-  add('multishotAccept', isAccepted(ring, (sqe) => prepare.prepareAcceptMultishot(sqe, nowhere)));
-  add('multishotReceive', isAccepted(ring, (sqe) => prepare.prepareReceiveMultishot(sqe, nowhere, 0)));
+  add(
+    'bufferRings',
+    registers(() => new BufferGroup(ring, { group: 0, buffers: 1, bufferBytes: 64 })),
+  );
+  add(
+    'directDescriptors',
+    registers(() => new DirectTable(ring, { slots: 2, reserved: 1 })),
+  );
+  add(
+    'multishotAccept',
+    isAccepted(ring, (sqe) => prepare.prepareAcceptMultishot(sqe, nowhere)),
+  );
+  add(
+    'multishotReceive',
+    isAccepted(ring, (sqe) => prepare.prepareReceiveMultishot(sqe, nowhere, 0)),
+  );
   add(
     'receiveBundle',
     isAccepted(ring, (sqe) => prepare.prepareReceiveMultishot(sqe, nowhere, 0, { bundle: true })),

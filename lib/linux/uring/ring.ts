@@ -1,8 +1,7 @@
 import { HeadgateError } from '../../errors/index.ts';
 import { syscallError } from '../errno.ts';
 import * as constant from './abi/constants.ts';
-import { wordOf } from './abi/struct.ts';
-import { cqeStruct, geteventsArgStruct, sqeStruct } from './abi/structs.ts';
+import { cqeStruct, geteventsArgStruct } from './abi/structs.ts';
 import { cancelEverything } from './cancel-everything.ts';
 import type { EventDescriptor } from './event-descriptor.ts';
 import { kernel } from './kernel.ts';
@@ -93,7 +92,9 @@ export class Ring {
     const isDeferred = raw.mode === 'deferred-direct' || raw.mode === 'deferred';
     this.#alwaysFlags = isDeferred ? constant.IORING_ENTER_GETEVENTS : 0;
     this.#scratch = Memory.anonymous(timespecAt + timespecBytes);
-    this.#scratch.u32[(argumentAt + geteventsArgStruct.at.ts) / 4] = lowHalf(this.#scratch.address + timespecAt);
+    this.#scratch.u32[(argumentAt + geteventsArgStruct.at.ts) / 4] = lowHalf(
+      this.#scratch.address + timespecAt,
+    );
     this.#scratch.u32[(argumentAt + geteventsArgStruct.at.ts) / 4 + 1] = highHalf(
       this.#scratch.address + timespecAt,
     );

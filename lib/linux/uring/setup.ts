@@ -103,7 +103,10 @@ function mapRing(fd: number, mode: RingMode, params: Uint32Array): RawRing {
   const features = word('features');
   let rings: Memory | undefined;
   try {
-    if ((features & constant.IORING_FEAT_SINGLE_MMAP) === 0 || (features & constant.IORING_FEAT_NODROP) === 0) {
+    if (
+      (features & constant.IORING_FEAT_SINGLE_MMAP) === 0 ||
+      (features & constant.IORING_FEAT_NODROP) === 0
+    ) {
       const message = 'io_uring is missing here: this kernel is older than 5.5';
       throw new HeadgateError('HEADGATE_URING_UNAVAILABLE', message);
     }

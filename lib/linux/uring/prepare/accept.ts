@@ -47,11 +47,12 @@ export function prepareAcceptMultishot(sqe: Sqe, listener: Descriptor): Sqe {
     .operationFlags(SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
-/** As prepareAcceptMultishot, into slots the kernel chooses. It ends with ENFILE when no slot is free. Kernel 5.19. */
+/**
+ * As prepareAcceptMultishot, into slots the kernel chooses. It ends with ENFILE when no slot is free, and the client it
+ * had accepted for that is closed unseen: cancel it before the last slot is taken. Kernel 5.19.
+ */
 export function prepareAcceptMultishotDirect(sqe: Sqe, listener: Descriptor): Sqe {
-  return sqe
-    .operation(opcodes.accept, listener, IORING_ACCEPT_MULTISHOT)
-    .fileIndex(IORING_FILE_INDEX_ALLOC);
+  return sqe.operation(opcodes.accept, listener, IORING_ACCEPT_MULTISHOT).fileIndex(IORING_FILE_INDEX_ALLOC);
 }
 
 /** The field counts from 1; 0 means a plain descriptor. */

@@ -10,10 +10,7 @@ export function preparePoll(sqe: Sqe, descriptor: Descriptor, events: number): S
 
 /** As preparePoll, one completion per change (edges), IORING_CQE_F_MORE while it goes on. Kernel 5.13. */
 export function preparePollMultishot(sqe: Sqe, descriptor: Descriptor, events: number): Sqe {
-  return sqe
-    .operation(opcodes.pollAdd, descriptor)
-    .length(IORING_POLL_ADD_MULTI)
-    .operationFlags(events);
+  return sqe.operation(opcodes.pollAdd, descriptor).length(IORING_POLL_ADD_MULTI).operationFlags(events);
 }
 
 /** Ends the poll with this user data; it completes with ECANCELED. Result 0 or ENOENT. Kernel 5.1. */

@@ -21,20 +21,11 @@ export function prepareSocketDirect(
   protocol: number,
   slot: number,
 ): Sqe {
-  return sqe
-    .operation(opcodes.socket, domain)
-    .offset(type)
-    .length(protocol)
-    .fileIndex(fileIndexOf(slot));
+  return sqe.operation(opcodes.socket, domain).offset(type).length(protocol).fileIndex(fileIndexOf(slot));
 }
 
 /** connect(2), asynchronous. `sockaddrAt` must stay until the submission. Result 0. Kernel 5.5. */
-export function prepareConnect(
-  sqe: Sqe,
-  socket: Descriptor,
-  sockaddrAt: number,
-  sockaddrBytes: number,
-): Sqe {
+export function prepareConnect(sqe: Sqe, socket: Descriptor, sockaddrAt: number, sockaddrBytes: number): Sqe {
   return sqe.operation(opcodes.connect, socket).address(sockaddrAt).offset(sockaddrBytes);
 }
 

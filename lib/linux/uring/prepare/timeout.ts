@@ -9,11 +9,7 @@ const noDescriptor = -1;
  * other completions have come (0: by time only). Kernel 5.4.
  */
 export function prepareTimeout(sqe: Sqe, timespecAt: number, count = 0): Sqe {
-  return sqe
-    .operation(opcodes.timeout, noDescriptor)
-    .address(timespecAt)
-    .length(1)
-    .offset(count);
+  return sqe.operation(opcodes.timeout, noDescriptor).address(timespecAt).length(1).offset(count);
 }
 
 /** A timer that completes with ETIME again and again, IORING_CQE_F_MORE each time. Kernel 6.4. */

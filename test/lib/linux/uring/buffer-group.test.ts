@@ -202,18 +202,38 @@ uringTest(
 uringTest('a buffer given back or taken twice is told as misuse', (t) => {
   const ring = makeRing(t);
   const group = new BufferGroup(ring, { group: 0, buffers: 2, bufferBytes: 64 });
-  t.true(isHeadgateError(t.throws(() => group.recycle(0)), 'HEADGATE_URING_MISUSE'));
-  t.true(isHeadgateError(t.throws(() => group.recycle(7)), 'HEADGATE_URING_MISUSE'));
+  t.true(
+    isHeadgateError(
+      t.throws(() => group.recycle(0)),
+      'HEADGATE_URING_MISUSE',
+    ),
+  );
+  t.true(
+    isHeadgateError(
+      t.throws(() => group.recycle(7)),
+      'HEADGATE_URING_MISUSE',
+    ),
+  );
   const flags = (1 << 16) | IORING_CQE_F_BUFFER;
   t.is(group.take(flags), 1);
-  t.true(isHeadgateError(t.throws(() => group.take(flags)), 'HEADGATE_URING_MISUSE'));
+  t.true(
+    isHeadgateError(
+      t.throws(() => group.take(flags)),
+      'HEADGATE_URING_MISUSE',
+    ),
+  );
 });
 
 uringTest('sizes the kernel does not have are refused', (t) => {
   const ring = makeRing(t);
   for (const wrong of [{ buffers: 3 }, { buffers: 65_536 }, { group: 65_536 }, { bufferBytes: 0 }]) {
     const options = { group: 0, buffers: 2, bufferBytes: 64, ...wrong };
-    t.true(isHeadgateError(t.throws(() => new BufferGroup(ring, options)), 'HEADGATE_URING_SIZE'));
+    t.true(
+      isHeadgateError(
+        t.throws(() => new BufferGroup(ring, options)),
+        'HEADGATE_URING_SIZE',
+      ),
+    );
   }
 });
 

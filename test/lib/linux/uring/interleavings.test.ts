@@ -146,7 +146,7 @@ uringTest('random requests, signals, cancellations and releases on a ring end ex
         t.is(world.table.stray, 0);
         t.is(world.table.retired, 0);
         t.is(world.ring.stats.dropped, 0);
-        for (const slot of [...world.lives.keys()]) t.is(world.table.underWay(slot), 0);
+        for (const slot of world.lives.keys()) t.is(world.table.underWay(slot), 0);
       } finally {
         world.close();
       }

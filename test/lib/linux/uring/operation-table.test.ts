@@ -71,9 +71,24 @@ test('generations wrap without mixing up neighbours', (t) => {
 
 test('a slot that is not live cannot be released or begin a request', (t) => {
   const table = new OperationTable(2);
-  t.true(isHeadgateError(t.throws(() => table.release(0)), 'HEADGATE_URING_MISUSE'));
-  t.true(isHeadgateError(t.throws(() => table.begin(1)), 'HEADGATE_URING_MISUSE'));
-  t.true(isHeadgateError(t.throws(() => new OperationTable(0)), 'HEADGATE_URING_SIZE'));
+  t.true(
+    isHeadgateError(
+      t.throws(() => table.release(0)),
+      'HEADGATE_URING_MISUSE',
+    ),
+  );
+  t.true(
+    isHeadgateError(
+      t.throws(() => table.begin(1)),
+      'HEADGATE_URING_MISUSE',
+    ),
+  );
+  t.true(
+    isHeadgateError(
+      t.throws(() => new OperationTable(0)),
+      'HEADGATE_URING_SIZE',
+    ),
+  );
 });
 
 /** What a slow and plain table would know: every request by itself, every life by a number of its own. */

@@ -18,7 +18,16 @@ import {
   writeTimespec,
   type RingMode,
 } from '../../../../lib/linux/uring/index.ts';
-import { collect, makeEvent, makeMemory, makeRing, openKernelObjects, pump, resultOf, uringTest } from './support.ts';
+import {
+  collect,
+  makeEvent,
+  makeMemory,
+  makeRing,
+  openKernelObjects,
+  pump,
+  resultOf,
+  uringTest,
+} from './support.ts';
 
 uringTest('a ring opens one descriptor and closes it', (t) => {
   const before = openKernelObjects();
@@ -58,7 +67,12 @@ uringTest('sizes are rounded up to powers of two, and the completion queue is as
 
 uringTest('sizes out of range are refused', (t) => {
   for (const entries of [0, 1.5, 32_769, NaN]) {
-    t.true(isHeadgateError(t.throws(() => new Ring({ entries })), 'HEADGATE_URING_SIZE'));
+    t.true(
+      isHeadgateError(
+        t.throws(() => new Ring({ entries })),
+        'HEADGATE_URING_SIZE',
+      ),
+    );
   }
   const tooFew = t.throws(() => new Ring({ entries: 8, completionEntries: 4 }));
   t.true(isHeadgateError(tooFew, 'HEADGATE_URING_SIZE'));
@@ -117,7 +131,12 @@ uringTest('reserved requests are submitted together, so that a chain holds', (t)
   prepareNop(ring.sqe(4, 0));
   const results = new Map(collect(ring, 5).map(({ low, result }) => [low, result]));
   t.deepEqual([results.get(3), results.get(4)], [-ETIME, -ECANCELED]);
-  t.true(isHeadgateError(t.throws(() => ring.reserve(5)), 'HEADGATE_URING_SIZE'));
+  t.true(
+    isHeadgateError(
+      t.throws(() => ring.reserve(5)),
+      'HEADGATE_URING_SIZE',
+    ),
+  );
 });
 
 uringTest('an overflown completion queue loses nothing and is counted', (t) => {
@@ -126,7 +145,10 @@ uringTest('an overflown completion queue loses nothing and is counted', (t) => {
   ring.submit();
   t.is(ring.ready, 8);
   const told: number[] = [];
-  t.is(ring.drain((low) => told.push(low)), 50);
+  t.is(
+    ring.drain((low) => told.push(low)),
+    50,
+  );
   t.deepEqual(told, [...Array(50).keys()]);
   t.true(ring.stats.overflows > 0);
   t.is(ring.stats.dropped, 0);
@@ -137,9 +159,15 @@ uringTest('draining stops at the number asked for', (t) => {
   for (let index = 0; index < 5; index++) prepareNop(ring.sqe(index, 0));
   ring.submit();
   const told: number[] = [];
-  t.is(ring.drain((low) => told.push(low), 2), 2);
+  t.is(
+    ring.drain((low) => told.push(low), 2),
+    2,
+  );
   t.is(ring.ready, 3);
-  t.is(ring.drain((low) => told.push(low)), 3);
+  t.is(
+    ring.drain((low) => told.push(low)),
+    3,
+  );
   t.deepEqual(told, [0, 1, 2, 3, 4]);
 });
 
@@ -191,7 +219,10 @@ uringTest('a closed ring says so and touches nothing', (t) => {
   for (const use of [() => ring.sqe(0, 0), () => ring.submit(), () => ring.wait(1), () => ring.reserve(1)]) {
     t.true(isHeadgateError(t.throws(use), 'HEADGATE_URING_CLOSED'));
   }
-  t.is(ring.drain(() => t.fail()), 0);
+  t.is(
+    ring.drain(() => t.fail()),
+    0,
+  );
   t.deepEqual([ring.queued, ring.ready, ring.closed], [0, 0, true]);
 });
 
@@ -240,5 +271,10 @@ uringTest('an eventfd is signalled when a completion can be made, but not while 
 uringTest('a second eventfd is refused with the reason', (t) => {
   const ring = makeRing(t);
   ring.notify(makeEvent(t));
-  t.true(isSyscallError(t.throws(() => ring.notify(makeEvent(t))), 'EBUSY'));
+  t.true(
+    isSyscallError(
+      t.throws(() => ring.notify(makeEvent(t))),
+      'EBUSY',
+    ),
+  );
 });

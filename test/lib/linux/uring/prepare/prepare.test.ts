@@ -66,11 +66,16 @@ test(golden, 'accept into slot 6', (sqe) => uring.prepareAcceptDirect(sqe, 5, 6)
   fd: '05000000',
   tail: '0000000007000000', // file_index counts from 1
 });
-test(golden, 'accept into any slot', (sqe) => uring.prepareAcceptDirect(sqe, uring.direct(5), uring.anySlot), {
-  head: '0d010000',
-  fd: '05000000',
-  tail: '00000000ffffffff',
-});
+test(
+  golden,
+  'accept into any slot',
+  (sqe) => uring.prepareAcceptDirect(sqe, uring.direct(5), uring.anySlot),
+  {
+    head: '0d010000',
+    fd: '05000000',
+    tail: '00000000ffffffff',
+  },
+);
 test(golden, 'accept, multishot, plain', (sqe) => uring.prepareAcceptMultishot(sqe, 5), {
   head: '0d000100',
   fd: '05000000',
