@@ -1,8 +1,8 @@
-import { encodeSockaddr } from '../../lib/linux/sockaddr.ts';
 import {
   BufferGroup,
   direct,
   DirectTable,
+  encodeSockaddr,
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_MORE,
   Memory,

@@ -11,24 +11,23 @@ export interface ReadableWatch {
 
 /**
  * Calls `onReadable` from Node's event loop while `fd` is readable (level-triggered): once per turn of the loop, with
- * promises and ticks run after it and exceptions told as uncaught, like any other callback.
+ * ticks and promises run after it and exceptions told as uncaught, like any other callback. It may close the watch.
  *
- * This is the one place that knows koffi's uv_poll, which koffi does not document. It calls back straight from libuv: there,
- * Node would run neither promises nor ticks, and an exception would be lost. So the call only asks for an immediate,
- * which Node runs next, after all descriptors of the same turn.
+ * This is the one place that knows koffi's uv_poll, which koffi does not document.
  */
 export function watchReadable(fd: number, onReadable: () => void): ReadableWatch {
   const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
   let closed = false;
-  let asked = false;
-  const run = (): void => {
-    asked = false;
-    if (!closed) onReadable();
-  };
   const handle = koffi.node.poll(fd, { readable: true }, () => {
-    if (asked) return;
-    asked = true;
-    setImmediate(run);
+    if (closed) return;
+    try {
+      onReadable();
+    } catch (error) {
+      // koffi loses an exception when the watch was closed in the same call.
+      setImmediate(() => {
+        throw error;
+      });
+    }
   });
   // The handle stops watching when it is collected as garbage.
   open.add(handle);

@@ -168,8 +168,15 @@ export class Ring {
     return told;
   }
 
-  /** Signals `event` whenever a completion is or can be made. One at a time. Throws HEADGATE_LINUX_SYSCALL. */
-  notify(event: EventDescriptor): void {
+  /**
+   * Signals `event` whenever a completion is or can be made; undefined: no longer. One at a time. Throws
+   * HEADGATE_LINUX_SYSCALL (EBUSY: there is one already).
+   */
+  notify(event: EventDescriptor | undefined): void {
+    if (event === undefined) {
+      this.register(constant.IORING_UNREGISTER_EVENTFD, null, 0, 'no eventfd');
+      return;
+    }
     const fd = new Uint8Array(Int32Array.of(event.fd).buffer);
     this.register(constant.IORING_REGISTER_EVENTFD, fd, 1, 'an eventfd');
   }
@@ -210,15 +217,18 @@ export class Ring {
     cancelEverything(this.fd);
     // Lets requests that were cancelled just now drop their files, so that sockets are closed when this returns.
     kernel().enter(this.fd, 0, 0, constant.IORING_ENTER_GETEVENTS, 0, 0);
-    for (const release of [...this.#owned].reverse()) release();
-    this.#owned.clear();
-    this.#closed = true;
-    kernel().close(this.fd);
-    raw.rings.free();
-    raw.sqes.free();
-    this.#scratch.free();
-    // A full queue: sqe() and reserve() look closer and tell that the ring is closed.
-    this.#sqHead = (this.#sqTail - this.entries) >>> 0;
+    try {
+      for (const release of [...this.#owned].reverse()) release();
+    } finally {
+      this.#owned.clear();
+      this.#closed = true;
+      kernel().close(this.fd);
+      raw.rings.free();
+      raw.sqes.free();
+      this.#scratch.free();
+      // A full queue: sqe() and reserve() look closer and tell that the ring is closed.
+      this.#sqHead = (this.#sqTail - this.entries) >>> 0;
+    }
   }
 
   #isOverflown(): boolean {

@@ -16,12 +16,6 @@ export const IORING_SETUP_NO_SQARRAY = 1 << 16; // 6.6
 /** io_uring_params.features */
 export const IORING_FEAT_SINGLE_MMAP = 1 << 0;
 export const IORING_FEAT_NODROP = 1 << 1;
-export const IORING_FEAT_SUBMIT_STABLE = 1 << 2;
-export const IORING_FEAT_FAST_POLL = 1 << 5;
-export const IORING_FEAT_EXT_ARG = 1 << 8;
-export const IORING_FEAT_RSRC_TAGS = 1 << 10;
-export const IORING_FEAT_CQE_SKIP = 1 << 11;
-export const IORING_FEAT_RECVSEND_BUNDLE = 1 << 14;
 
 /** Offsets for mmap(2) of a ring. */
 export const IORING_OFF_SQ_RING = 0;
@@ -65,7 +59,6 @@ export const IORING_RECVSEND_BUNDLE = 1 << 4;
 export const IORING_POLL_ADD_MULTI = 1 << 0;
 
 /** flags of timeout */
-export const IORING_TIMEOUT_ETIME_SUCCESS = 1 << 5;
 export const IORING_TIMEOUT_MULTISHOT = 1 << 6;
 
 /** flags of async cancel */

@@ -21,6 +21,7 @@ export const opcodes = {
   socket: 45,
   uringCmd: 46,
   fixedFdInstall: 54,
+  bind: 56,
 } as const;
 
 export type Opcode = keyof typeof opcodes;

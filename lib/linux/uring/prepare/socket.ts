@@ -29,6 +29,11 @@ export function prepareConnect(sqe: Sqe, socket: Descriptor, sockaddrAt: number,
   return sqe.operation(opcodes.connect, socket).address(sockaddrAt).offset(sockaddrBytes);
 }
 
+/** bind(2), for the source address of a direct descriptor. `sockaddrAt` must stay until the submission. Result 0. Kernel 6.11. */
+export function prepareBind(sqe: Sqe, socket: Descriptor, sockaddrAt: number, sockaddrBytes: number): Sqe {
+  return sqe.operation(opcodes.bind, socket).address(sockaddrAt).offset(sockaddrBytes);
+}
+
 /** shutdown(2): SHUT_RD, SHUT_WR or SHUT_RDWR. Result 0. Kernel 5.11. */
 export function prepareShutdown(sqe: Sqe, socket: Descriptor, how: number): Sqe {
   return sqe.operation(opcodes.shutdown, socket).length(how);

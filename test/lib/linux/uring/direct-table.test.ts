@@ -2,12 +2,12 @@ import { closeSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { isHeadgateError } from '../../../../lib/errors/index.ts';
-import { encodeSockaddr } from '../../../../lib/linux/sockaddr.ts';
 import { AF_INET, SOCK_STREAM, SOL_SOCKET } from '../../../../lib/linux/constants.ts';
 import {
   anySlot,
   direct,
   DirectTable,
+  encodeSockaddr,
   EBADF,
   ENFILE,
   IORING_CQE_F_MORE,

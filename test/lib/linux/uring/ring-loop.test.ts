@@ -110,6 +110,18 @@ uringTest('a closed loop tells nothing more', async (t) => {
   t.is(loop.stats.turns, 0);
 });
 
+uringTest('a ring goes on under another loop after one was closed', async (t) => {
+  const ring = makeRing(t);
+  const first = makeLoop(t, ring, () => first.close());
+  poke(t, ring, 1);
+  await until(() => first.stats.turns > 0, 'the first loop');
+  const told: number[] = [];
+  makeLoop(t, ring, (low) => told.push(low));
+  poke(t, ring, 2);
+  await until(() => told.length > 0, 'the second loop');
+  t.deepEqual(told, [2]);
+});
+
 uringTest('a watch that is not closed keeps calling while there is something to read', async (t) => {
   const event = makeEvent(t);
   let calls = 0;
@@ -126,6 +138,21 @@ uringTest('a watch that is not closed keeps calling while there is something to 
   await nextTurn();
   await nextTurn();
   t.is(calls, 3);
+});
+
+uringTest('promises and ticks run right after a watch has called', async (t) => {
+  const event = makeEvent(t);
+  const order: string[] = [];
+  const watch = watchReadable(event.fd, () => {
+    event.clear();
+    setImmediate(() => order.push('immediate'));
+    queueMicrotask(() => order.push('promise'));
+    process.nextTick(() => order.push('tick'));
+  });
+  t.teardown(() => watch.close());
+  event.signal();
+  await until(() => order.length === 3, 'all three');
+  t.is(order.at(-1), 'immediate');
 });
 
 uringTest('an exception of a handler is uncaught like any other', async (t) => {

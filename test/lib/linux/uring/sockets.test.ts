@@ -1,9 +1,11 @@
 import { AF_INET, SOCK_STREAM } from '../../../../lib/linux/constants.ts';
 import {
+  anySlot,
   BufferGroup,
   direct,
   DirectTable,
   ECANCELED,
+  encodeSockaddr,
   ETIME,
   iovecStruct,
   IORING_CQE_F_MORE,
@@ -13,7 +15,9 @@ import {
   packHigh,
   packLow,
   prepareAccept,
+  prepareAcceptDirect,
   prepareAcceptMultishotDirect,
+  prepareBind,
   prepareCancel,
   prepareCancelDescriptor,
   prepareClose,
@@ -143,6 +147,39 @@ uringTest('a plain accept answers a descriptor and tells the address of the peer
   prepareClose(ring.sqe(4, 0), fd);
   t.is(resultOf(ring), 0);
 });
+
+uringTest(
+  'a direct descriptor connects from the address it was bound to',
+  (t) => {
+    const memory = makeMemory(t);
+    const ring = makeRing(t);
+    new DirectTable(ring, { slots: 2 });
+    const listener = makeListener(t, memory, '127.90.12.9');
+    const [sourceAt, peerAt, lengthAt] = [128, 256, 512];
+    memory.u8.set(encodeSockaddr({ host: '127.90.12.10', port: 0 }), sourceAt);
+    memory.u32[lengthAt / 4] = 28;
+    const { sockaddrAt, sockaddrBytes } = listener;
+    prepareAcceptDirect(
+      ring.sqe(0, 0),
+      listener.fd,
+      anySlot,
+      memory.address + peerAt,
+      memory.address + lengthAt,
+    );
+    ring.reserve(3);
+    prepareSocketDirect(ring.sqe(0, 0), AF_INET, SOCK_STREAM, 0, client).link();
+    prepareBind(ring.sqe(0, 0), direct(client), memory.address + sourceAt, sockaddrBytes).link();
+    prepareConnect(ring.sqe(0, 0), direct(client), sockaddrAt, sockaddrBytes);
+    t.deepEqual(
+      collect(ring, 4)
+        .map(({ result }) => result)
+        .toSorted((a, b) => a - b),
+      [0, 0, 0, server],
+    );
+    t.deepEqual([...memory.u8.subarray(peerAt + 4, peerAt + 8)], [127, 90, 12, 10]);
+  },
+  ['bind'],
+);
 
 uringTest('a connection closed in one direction still works in the other', (t) => {
   const { ring, memory } = pair('127.90.12.3');

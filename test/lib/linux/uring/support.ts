@@ -1,10 +1,10 @@
 import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { AF_INET, SOCK_STREAM } from '../../../../lib/linux/constants.ts';
-import { encodeSockaddr } from '../../../../lib/linux/sockaddr.ts';
 import { listeningSocket } from '../../../../lib/linux/index.ts';
 import {
   direct,
+  encodeSockaddr,
   EventDescriptor,
   Memory,
   missingFeatures,

@@ -104,6 +104,12 @@ test(golden, 'connect', (sqe) => uring.prepareConnect(sqe, uring.direct(9), addr
   off: '1000000000000000', // length of the sockaddr
   addr: addressBytes,
 });
+test(golden, 'bind', (sqe) => uring.prepareBind(sqe, uring.direct(9), address, 28), {
+  head: '38010000',
+  fd: '09000000',
+  off: '1c00000000000000',
+  addr: addressBytes,
+});
 test(golden, 'shutdown', (sqe) => uring.prepareShutdown(sqe, uring.direct(9), uring.SHUT_WR), {
   head: '22010000',
   fd: '09000000',
