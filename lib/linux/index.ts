@@ -3,11 +3,14 @@
  * question. Knows nothing of load balancing. Everything is loaded at first use, so that importing this room is
  * harmless elsewhere; ask linuxAvailable() before calling what needs system calls.
  */
+export * from './constants.ts';
 export { linuxAvailable, type LinuxAvailability } from './libc.ts';
 export { errnoName, isSyscallError, syscallError } from './errno.ts';
 export {
   acceptQueue,
   listeningSocket,
+  localEndpoint,
+  setSocketOption,
   setUserTimeout,
   takeSocketError,
   type AcceptQueue,

@@ -1,9 +1,11 @@
-import { addressBytes, addressFamily, type Endpoint } from '../address/index.ts';
+import { addressBytes, addressFamily, canonicalAddress, type Endpoint } from '../address/index.ts';
 import { AF_INET, AF_INET6 } from './constants.ts';
 
 /** sizeof(struct sockaddr_in), sizeof(struct sockaddr_in6). */
 const inBytes = 16;
 const in6Bytes = 28;
+/** Room for either form. */
+export const sockaddrBytesMost = in6Bytes;
 
 /**
  * The kernel's form of an endpoint (include/uapi/linux/in.h, in6.h). Integers are in host order (little-endian on
@@ -20,4 +22,23 @@ export function encodeSockaddr({ host, port }: Endpoint): Buffer {
   const bytes = addressBytes(host);
   sockaddr.set(four ? bytes.subarray(12) : bytes, four ? 4 : 8);
   return sockaddr;
+}
+
+/**
+ * The endpoint in a kernel's sockaddr that begins at `at`; undefined when it is neither IPv4 nor IPv6. IPv4-mapped
+ * addresses come out as IPv4.
+ */
+export function decodeSockaddr(bytes: Uint8Array, at = 0): Endpoint | undefined {
+  const family = bytes[at]! | (bytes[at + 1]! << 8);
+  const port = (bytes[at + 2]! << 8) | bytes[at + 3]!;
+  if (family === AF_INET) {
+    return { host: `${bytes[at + 4]}.${bytes[at + 5]}.${bytes[at + 6]}.${bytes[at + 7]}`, port };
+  }
+  if (family !== AF_INET6) return undefined;
+  const groups: string[] = [];
+  for (let byte = at + 8; byte < at + 24; byte += 2) {
+    groups.push(((bytes[byte]! << 8) | bytes[byte + 1]!).toString(16));
+  }
+  const host = canonicalAddress(groups.join(':'));
+  return host === undefined ? undefined : { host, port };
 }

@@ -2,7 +2,7 @@ import { addressFamily, formatEndpoint, type Endpoint } from '../address/index.t
 import * as constant from './constants.ts';
 import { errnoName, syscallError } from './errno.ts';
 import { libc } from './libc.ts';
-import { encodeSockaddr } from './sockaddr.ts';
+import { decodeSockaddr, encodeSockaddr, sockaddrBytesMost } from './sockaddr.ts';
 
 /**
  * A bound TCP socket for `server.listen({ fd }, backlog)`: SO_REUSEADDR, close-on-exec, non-blocking, IPv6 only for
@@ -43,6 +43,22 @@ export function listeningSocket(options: {
  */
 export function setUserTimeout(fd: number, timeoutMs: number): void {
   setNumber(fd, constant.IPPROTO_TCP, constant.TCP_USER_TIMEOUT, timeoutMs);
+}
+
+/** setsockopt(2) of a whole number. Numbers of levels and options: constants.ts. Throws HEADGATE_LINUX_SYSCALL. */
+export function setSocketOption(fd: number, level: number, name: number, value: number): void {
+  setNumber(fd, level, name, value);
+}
+
+/** The local end of a socket (getsockname). Throws HEADGATE_LINUX_SYSCALL. */
+export function localEndpoint(fd: number): Endpoint {
+  const { getsockname, errno } = libc();
+  const sockaddr = new Uint8Array(sockaddrBytesMost);
+  const bytes = Uint32Array.of(sockaddr.byteLength);
+  if (getsockname(fd, sockaddr, byteView(bytes)) < 0) throw syscallError('getsockname', errno());
+  const endpoint = decodeSockaddr(sockaddr);
+  if (endpoint === undefined) throw syscallError('getsockname', constant.EAFNOSUPPORT);
+  return endpoint;
 }
 
 /**

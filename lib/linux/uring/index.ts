@@ -6,7 +6,7 @@
  * A program writes requests (`prepareReceiveMultishot(ring.sqe(low, high), socket, group)`), submits them in batches,
  * and drains completions; `low` and `high` come back with each. See prepare/ for the operations.
  */
-export { encodeSockaddr } from '../sockaddr.ts';
+export { decodeSockaddr, encodeSockaddr, sockaddrBytesMost } from '../sockaddr.ts';
 export * from './abi/constants.ts';
 export { msghdrStruct, iovecStruct } from './abi/structs.ts';
 export { opcodes, type Opcode } from './abi/opcodes.ts';

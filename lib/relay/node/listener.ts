@@ -6,7 +6,7 @@ import { isExhaustion, listenFailure } from '../failures.ts';
 import type { ListenSpec, RelayListener } from '../types.ts';
 import { drainAcceptQueue } from './accept-queue.ts';
 import type { RelayCore } from './core.ts';
-import { Opening, socketOptions } from './opening.ts';
+import { NodeOpening, socketOptions } from './opening.ts';
 import { descriptorOf, resetSocket } from './socket-handle.ts';
 
 /** One listening socket and what its clients are to be given. */
@@ -92,7 +92,7 @@ export class NodeListener implements RelayListener {
       refuse(socket);
       return;
     }
-    new Opening(this.#core, this.#current, socket, source, destination).start();
+    new NodeOpening(this.#core, this.#current, socket, source, destination).start();
   }
 }
 
