@@ -1,7 +1,14 @@
 /**
  * Joins two TCP connections: accepts clients, asks a router where each goes, connects there and carries bytes, FIN and
- * RST both ways. One interface (types.ts), several engines.
+ * RST both ways. One interface (types.ts), two engines: `node` (portable) and `uring` (Linux).
  */
 export * from './types.ts';
+export {
+  createRelayFor,
+  missingForUring,
+  type ChosenEngine,
+  type EnginePreference,
+} from './choose.ts';
 export { connectionLimit, defaultDescriptorReserve } from './connection-limit.ts';
 export { createNodeRelay } from './node/relay.ts';
+export { createUringRelay } from './uring/relay.ts';

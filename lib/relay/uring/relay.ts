@@ -1,0 +1,57 @@
+import { systemClock } from '../../clock/index.ts';
+import { abandoned } from '../failures.ts';
+import { requireUring } from '../../linux/uring/index.ts';
+import type { CreateRelay, ListenSpec, Relay, RelayListener, RelayOptions, RelayStats } from '../types.ts';
+import { UringCore } from './core.ts';
+import { UringListener } from './listener.ts';
+import { needs } from './needs.ts';
+
+/**
+ * The engine on io_uring (Linux 6.11 or later, not forbidden). Throws HEADGATE_URING_UNAVAILABLE where it cannot work, which
+ * missingForUring() tells beforehand.
+ */
+export const createUringRelay: CreateRelay = (options) => {
+  requireUring(needs);
+  return new UringRelay(options);
+};
+
+class UringRelay implements Relay {
+  readonly engine = 'uring';
+  readonly limit: number;
+  readonly #core: UringCore;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: RelayOptions) {
+    this.limit = options.limit;
+    this.#core = new UringCore(options, options.clock ?? systemClock);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- failures are rejections, as with any engine
+  async listen(spec: ListenSpec): Promise<RelayListener> {
+    if (this.#closing !== undefined) throw abandoned('closed');
+    return UringListener.listen(this.#core, spec);
+  }
+
+  stats(): RelayStats {
+    return { ...this.#core.stats };
+  }
+
+  destinations(): ReadonlyMap<string, number> {
+    return this.#core.destinations.counts();
+  }
+
+  reset(destination: string, most: number): number {
+    return this.#core.reset(destination, most);
+  }
+
+  onIdle(run: () => void): void {
+    this.#core.whenIdle(run);
+  }
+
+  close(): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing;
+    for (const listener of this.#core.listeners) listener.closeNow();
+    this.#closing = this.#core.close();
+    return this.#closing;
+  }
+}
