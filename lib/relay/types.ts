@@ -1,6 +1,6 @@
 /**
  * A relay accepts connections, asks where each one goes, connects there (trying another destination when that
- * fails) and joins the two until both directions have ended. Engines: `node` (portable), later `uring`.
+ * fails) and joins the two until both directions have ended. Engines: `node` (portable), `uring` (Linux).
  */
 import type { Endpoint } from '../address/index.ts';
 import type { Clock } from '../clock/index.ts';
@@ -147,6 +147,8 @@ export interface Relay {
   /** Throws HEADGATE_RELAY_PORT_TAKEN and others with the cure. */
   listen(spec: ListenSpec): Promise<RelayListener>;
   stats(): RelayStats;
+  /** Counters of the engine's own, by name, for people who look into it; absent where there are none. */
+  engineStats?(): Readonly<Record<string, number>>;
   /** Ids of the destinations with established connections, and how many. */
   destinations(): ReadonlyMap<string, number>;
   /** Ends up to `most` connections to a destination, oldest first, with RST to both; returns how many it ended. */

@@ -99,6 +99,11 @@ export class Carrier {
     return this.#arena.mappedBytes;
   }
 
+  /** Chunks of them in use. */
+  get spillChunks(): number {
+    return this.#arena.chunks;
+  }
+
   /** A new life of a row: begins to receive from its client. */
   open(row: number, bufferBytes: number): void {
     for (const socket of [2 * row, 2 * row + 1]) {
@@ -209,10 +214,14 @@ export class Carrier {
   }
 
   /** A change at a socket that has sent FIN: when it failed, a send of nothing tells how. */
-  watched(socket: number, isCurrent: boolean, result: number): void {
-    if (!isCurrent || result < 0 || (result & (POLLERR | POLLHUP)) === 0) return;
+  watched(socket: number, isCurrent: boolean, result: number, isMore: boolean): void {
     // After FIN both ways nothing is expected of it.
-    if (this.#has(socket ^ 1, flag.done)) return;
+    if (!isCurrent || result < 0 || this.#has(socket ^ 1, flag.done)) return;
+    if ((result & (POLLERR | POLLHUP)) === 0) {
+      // The completion queue was full: the watch ended, not what it is for.
+      if (!isMore) this.#watch(socket);
+      return;
+    }
     const sqe = this.#machine.request(kinds.probe | (socket & 1), socket >> 1);
     prepareSend(sqe, direct(socket), this.#machine.oneAt, 0);
   }
@@ -267,7 +276,13 @@ export class Carrier {
     else if (!this.#owner.earlyEnd(row)) return;
     if (!this.#machine.table.isLive(row)) return;
     // Nothing is received any more: an error would go unnoticed.
-    preparePollMultishot(this.#machine.request(kinds.watch | (socket & 1), row), direct(socket), 0);
+    this.#watch(socket);
+  }
+
+  #watch(socket: number): void {
+    const sqe = this.#machine.request(kinds.watch | (socket & 1), socket >> 1);
+    // POLLERR and POLLHUP come unasked.
+    preparePollMultishot(sqe, direct(socket), 0);
   }
 
   #sentSlowly(socket: number, result: number): void {

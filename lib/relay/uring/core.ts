@@ -2,6 +2,7 @@ import type { Clock } from '../../clock/index.ts';
 import { errnoName, getrlimitNofile } from '../../linux/index.ts';
 import {
   IORING_CQE_F_MORE,
+  missingFeatures,
   uringSupport,
   unpackKind,
   unpackSlot,
@@ -14,7 +15,7 @@ import { Carrier, type CarrierOwner } from './carrier.ts';
 import { Destinations } from './destinations.ts';
 import { attemptMost, kinds } from './kinds.ts';
 import type { UringListener } from './listener.ts';
-import { Machine } from './machine.ts';
+import { defaultBuffers, Machine } from './machine.ts';
 import type { UringOpening } from './opening.ts';
 import { tuneDestination } from './tune.ts';
 
@@ -24,6 +25,14 @@ const acceptRowsMost = 64;
 const rowsMost = 1 << 19;
 /** How long close() waits for what is under way. */
 const closePatienceMs = 1_000;
+
+/** What tests turn so that rare paths become the rule. */
+export interface UringTuning {
+  /** Shared receive buffers, a power of two. */
+  readonly buffers?: number;
+  /** Whether the kernel may bound multishot receives (Linux 6.17); false: single ones. Default: whether it can. */
+  readonly boundsReceives?: boolean;
+}
 
 /** The books of a relay on io_uring, its rows, and who is told of which completion. */
 export class UringCore extends RelayBooks implements CarrierOwner {
@@ -46,7 +55,7 @@ export class UringCore extends RelayBooks implements CarrierOwner {
   isClosed = false;
   #closing: (() => void) | undefined;
 
-  constructor(options: RelayOptions, clock: Clock) {
+  constructor(options: RelayOptions, clock: Clock, tuning: UringTuning = {}) {
     super(options, clock);
     const descriptors = Math.min(getrlimitNofile()?.soft ?? Infinity, 2 * rowsMost);
     const rows = Math.min(options.limit + acceptRowsMost, Math.floor(descriptors / 2));
@@ -54,11 +63,13 @@ export class UringCore extends RelayBooks implements CarrierOwner {
     this.#capacity = rows - this.acceptRows;
     this.machine = new Machine({
       rows,
+      buffers: tuning.buffers ?? defaultBuffers,
       handle: (low, high, result, flags) => this.#completed(low, high, result, flags),
       afterBatch: () => this.#afterBatch(),
     });
-    const support = uringSupport();
-    this.carrier = new Carrier(this.machine, this, support.available && support.features.has('receiveLimit'));
+    const boundsReceives =
+      tuning.boundsReceives ?? missingFeatures(uringSupport(), ['receiveLimit']).length === 0;
+    this.carrier = new Carrier(this.machine, this, boundsReceives);
     this.destinations = new Destinations(rows);
     this.#accepting = Array.from({ length: rows });
     this.#openings = Array.from({ length: rows });
@@ -141,8 +152,10 @@ export class UringCore extends RelayBooks implements CarrierOwner {
 
   /** Ends a joined connection: with FIN when it finished, else with RST. */
   endRow(row: number, reason: EndReason): void {
-    const client = this.#clients[row]!;
-    const destination = this.#destinations[row]!;
+    const client = this.#clients[row];
+    const destination = this.#destinations[row];
+    // Ended already, by a router that was told of another end.
+    if (client === undefined || destination === undefined) return;
     for (const socket of [2 * row, 2 * row + 1]) {
       this.carrier.drop(socket);
       this.machine.closeSocket(row, socket, reason !== 'finished');
@@ -167,6 +180,23 @@ export class UringCore extends RelayBooks implements CarrierOwner {
     const rows = this.destinations.oldest(destination, most);
     for (const row of rows) this.endRow(row, 'dead');
     return rows.length;
+  }
+
+  /** Counters for people who look into the engine. */
+  engineStats(): Record<string, number> {
+    const { group, ring, table } = this.machine;
+    return {
+      buffersExhausted: group.exhausted,
+      buffersHeld: group.buffers - group.available,
+      spillBytes: this.carrier.spillBytes,
+      spillChunks: this.carrier.spillChunks,
+      rowsTaken: table.live + table.retired,
+      completions: ring.stats.completed,
+      completionOverflows: ring.stats.overflows,
+      completionsDropped: ring.stats.dropped,
+      lateCompletions: table.late,
+      strayCompletions: table.stray,
+    };
   }
 
   /** Keeps the process alive while there is something to wait for. */
@@ -212,7 +242,7 @@ export class UringCore extends RelayBooks implements CarrierOwner {
         this.carrier.shutDown(socket, isCurrent, result);
         return;
       case kinds.watch:
-        this.carrier.watched(socket, isCurrent, result);
+        this.carrier.watched(socket, isCurrent, result, (flags & IORING_CQE_F_MORE) !== 0);
         return;
       case kinds.probe:
         this.carrier.probed(socket, isCurrent, result);
@@ -220,7 +250,8 @@ export class UringCore extends RelayBooks implements CarrierOwner {
     }
     if (kind === kinds.accept) this.#accepting[row]?.accepted(row, result);
     else if (kind === kinds.install) this.#accepting[row]?.installed(row, result);
-    else if (isCurrent) this.#openings[row]?.step(kind & ~(attemptMost - 1), kind & (attemptMost - 1), result);
+    else if (isCurrent)
+      this.#openings[row]?.step(kind & ~(attemptMost - 1), kind & (attemptMost - 1), result);
   }
 
   #afterBatch(): void {

@@ -37,7 +37,7 @@ export class Destinations {
   /** Up to `most` rows of a destination, oldest first. */
   oldest(id: string, most: number): number[] {
     const rows: number[] = [];
-    for (let row = this.#lists.get(id)?.first ?? none; row !== none && rows.length < most; ) {
+    for (let row = this.#lists.get(id)?.first ?? none; row !== none && rows.length < most;) {
       rows.push(row);
       row = this.#next[row]!;
     }

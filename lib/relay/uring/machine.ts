@@ -23,13 +23,20 @@ const entries = 1_024;
 const completionEntriesLeast = 4_096;
 const completionEntriesMost = 65_536;
 /** Shared receive buffers. They are held for the length of a send that does not wait, so a batch needs few. */
-const buffers = 1_024;
+export const defaultBuffers = 1_024;
 export const sharedBufferBytes = 16_384;
 
 /** Kernel-visible bytes of a row; where its parts begin is below. */
 const rowBytes = 128;
 /** A sockaddr of up to 28 bytes each: the client's, the destination's, the local one; and the length of the first. */
-export const rowAt = { peer: 0, destination: 32, local: 64, peerLength: 96, idleSeconds: 100, userTimeout: 104 };
+export const rowAt = {
+  peer: 0,
+  destination: 32,
+  local: 64,
+  peerLength: 96,
+  idleSeconds: 100,
+  userTimeout: 104,
+};
 
 /** Where constants for setsockopt lie. */
 const constantAt = { linger: 0, one: 8, probes: 12 };
@@ -39,6 +46,8 @@ const keepaliveProbes = 10;
 export interface MachineOptions {
   /** Connections and accepts under way at one time. */
   readonly rows: number;
+  /** Shared buffers, a power of two. */
+  readonly buffers: number;
   readonly handle: CompletionHandler;
   readonly afterBatch: () => void;
 }
@@ -57,7 +66,7 @@ export class Machine {
   readonly #constants: Memory;
 
   /** Throws HEADGATE_URING_UNAVAILABLE, HEADGATE_URING_SIZE, HEADGATE_LINUX_SYSCALL. */
-  constructor({ rows, handle, afterBatch }: MachineOptions) {
+  constructor({ rows, buffers, handle, afterBatch }: MachineOptions) {
     this.rows = rows;
     this.table = new OperationTable(rows);
     const completionEntries = Math.min(Math.max(4 * rows, completionEntriesLeast), completionEntriesMost);
@@ -120,14 +129,7 @@ export class Machine {
     prepareCancelDescriptor(this.order(row), direct(socket)).skipSuccess();
     if (withRst) {
       const linger = this.#constants.address + constantAt.linger;
-      prepareSetSocketOption(
-        this.order(row),
-        direct(socket),
-        SOL_SOCKET,
-        SO_LINGER,
-        linger,
-        8,
-      ).skipSuccess();
+      prepareSetSocketOption(this.order(row), direct(socket), SOL_SOCKET, SO_LINGER, linger, 8).skipSuccess();
     }
     prepareClose(this.order(row), direct(socket)).skipSuccess();
     this.loop.flush();

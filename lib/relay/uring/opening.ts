@@ -1,5 +1,12 @@
 import { addressFamily, formatEndpoint, type Endpoint } from '../../address/index.ts';
-import { AF_INET, AF_INET6, errnoName, IP_BIND_ADDRESS_NO_PORT, IPPROTO_IP, SOCK_STREAM } from '../../linux/index.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  errnoName,
+  IP_BIND_ADDRESS_NO_PORT,
+  IPPROTO_IP,
+  SOCK_STREAM,
+} from '../../linux/index.ts';
 import {
   direct,
   encodeSockaddr,

@@ -2,7 +2,7 @@ import { systemClock } from '../../clock/index.ts';
 import { abandoned } from '../failures.ts';
 import { requireUring } from '../../linux/uring/index.ts';
 import type { CreateRelay, ListenSpec, Relay, RelayListener, RelayOptions, RelayStats } from '../types.ts';
-import { UringCore } from './core.ts';
+import { UringCore, type UringTuning } from './core.ts';
 import { UringListener } from './listener.ts';
 import { needs } from './needs.ts';
 
@@ -10,10 +10,15 @@ import { needs } from './needs.ts';
  * The engine on io_uring (Linux 6.11 or later, not forbidden). Throws HEADGATE_URING_UNAVAILABLE where it cannot work, which
  * missingForUring() tells beforehand.
  */
-export const createUringRelay: CreateRelay = (options) => {
-  requireUring(needs);
-  return new UringRelay(options);
-};
+export const createUringRelay: CreateRelay = (options) => tunedUringRelay({})(options);
+
+/** The engine with what tests turn. */
+export function tunedUringRelay(tuning: UringTuning): CreateRelay {
+  return (options) => {
+    requireUring(needs);
+    return new UringRelay(options, tuning);
+  };
+}
 
 class UringRelay implements Relay {
   readonly engine = 'uring';
@@ -21,19 +26,25 @@ class UringRelay implements Relay {
   readonly #core: UringCore;
   #closing: Promise<void> | undefined;
 
-  constructor(options: RelayOptions) {
+  constructor(options: RelayOptions, tuning: UringTuning) {
     this.limit = options.limit;
-    this.#core = new UringCore(options, options.clock ?? systemClock);
+    this.#core = new UringCore(options, options.clock ?? systemClock, tuning);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- failures are rejections, as with any engine
-  async listen(spec: ListenSpec): Promise<RelayListener> {
-    if (this.#closing !== undefined) throw abandoned('closed');
-    return UringListener.listen(this.#core, spec);
+  listen(spec: ListenSpec): Promise<RelayListener> {
+    // Failures are rejections, as with any engine.
+    return Promise.resolve().then(() => {
+      if (this.#closing !== undefined) throw abandoned('closed');
+      return UringListener.listen(this.#core, spec);
+    });
   }
 
   stats(): RelayStats {
     return { ...this.#core.stats };
+  }
+
+  engineStats(): Readonly<Record<string, number>> {
+    return this.#core.engineStats();
   }
 
   destinations(): ReadonlyMap<string, number> {

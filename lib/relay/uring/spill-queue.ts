@@ -43,6 +43,11 @@ export class SpillQueue {
     return (this.#chunks.length === 1 ? this.#end : spillBytes) - this.#start;
   }
 
+  /** These bytes. */
+  get view(): Uint8Array {
+    return this.#arena.view(this.#chunks[0]!, this.#start, this.length);
+  }
+
   /** The first `bytes` bytes were taken. At most `length`. */
   consume(bytes: number): void {
     this.#start += bytes;

@@ -55,6 +55,12 @@ export class SpillArena {
     this.#slabOf(chunk).u8.set(bytes, (chunk % chunksPerSlab) * spillBytes + offset);
   }
 
+  /** Bytes of a chunk; they change when it is given back. */
+  view(chunk: number, offset: number, bytes: number): Uint8Array {
+    const first = (chunk % chunksPerSlab) * spillBytes + offset;
+    return this.#slabOf(chunk).u8.subarray(first, first + bytes);
+  }
+
   /** Frees everything; the kernel must not be using any of it. */
   close(): void {
     for (const slab of this.#slabs) slab?.free();
