@@ -6,8 +6,8 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { cpuNs, median } from '../measure.ts';
 import { Load } from './load.ts';
 import { modes, type Mode } from './modes.ts';
 
@@ -63,15 +63,6 @@ async function lateness(server: ChildProcess): Promise<number> {
   return (await answer)[0].lateMs;
 }
 
-/** Time on a processor of all threads of a process, user and kernel (first field of schedstat). */
-function cpuNs(pid: number): number {
-  const tasks = readdirSync(`/proc/${pid}/task`);
-  return tasks.reduce(
-    (sum, task) => sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]),
-    0,
-  );
-}
-
 function report(connections: number, samples: ReadonlyMap<Mode, readonly Sample[]>): void {
   console.log(
     `\n${connections} connections\n  CPU µs per round trip      ratio   per second   timer late p99`,
@@ -91,9 +82,4 @@ function report(connections: number, samples: ReadonlyMap<Mode, readonly Sample[
     ];
     console.log(`  ${columns.join('')}`);
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
 }
