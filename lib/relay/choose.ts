@@ -1,4 +1,4 @@
-import { featureKernels, missingFeatures, uringSupport, type UringSupport } from '../linux/uring/index.ts';
+import { uringSupport, whyNotUring, type UringSupport } from '../linux/uring/index.ts';
 import { createNodeRelay } from './node/relay.ts';
 import type { CreateRelay } from './types.ts';
 import { needs } from './uring/needs.ts';
@@ -16,15 +16,7 @@ export interface ChosenEngine {
 
 /** Why the engine `uring` cannot work here, in one line; undefined: it can. Never throws. */
 export function missingForUring(support: UringSupport = uringSupport()): string | undefined {
-  if (!support.available) return support.reason;
-  const missing = missingFeatures(support, needs);
-  if (missing.length === 0) return undefined;
-  const names = missing.map((feature) =>
-    feature in featureKernels
-      ? `${feature} (Linux ${featureKernels[feature as keyof typeof featureKernels]})`
-      : feature,
-  );
-  return `io_uring lacks ${names.join(', ')}`;
+  return whyNotUring(needs, support);
 }
 
 /**

@@ -22,6 +22,7 @@ export {
   missingFeatures,
   requireUring,
   uringSupport,
+  whyNotUring,
   type Feature,
   type UringSupport,
 } from './probe.ts';

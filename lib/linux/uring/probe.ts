@@ -52,18 +52,30 @@ export function missingFeatures(support: UringSupport, needs: readonly Feature[]
   return needs.filter((feature) => !support.available || !support.features.has(feature));
 }
 
-/** Throws HEADGATE_URING_UNAVAILABLE, saying what is missing, unless all of `needs` are there. */
-export function requireUring(needs: readonly Feature[], support: UringSupport = uringSupport()): void {
-  if (!support.available) throw new HeadgateError('HEADGATE_URING_UNAVAILABLE', support.reason);
+/** Why what needs `needs` cannot work here, in one short line; undefined: it can. Never throws. */
+export function whyNotUring(
+  needs: readonly Feature[],
+  support: UringSupport = uringSupport(),
+): string | undefined {
+  if (!support.available) return support.reason;
   const missing = missingFeatures(support, needs);
-  if (missing.length === 0) return;
+  if (missing.length === 0) return undefined;
   const names = missing.map((feature) =>
     feature in featureKernels
       ? `${feature} (Linux ${featureKernels[feature as keyof typeof featureKernels]})`
       : feature,
   );
-  const message = `io_uring lacks ${names.join(', ')}`;
-  throw new HeadgateError('HEADGATE_URING_UNAVAILABLE', message, { facts: { missing } });
+  return `io_uring lacks ${names.join(', ')}`;
+}
+
+/** Throws HEADGATE_URING_UNAVAILABLE, saying what is missing, unless all of `needs` are there. */
+export function requireUring(needs: readonly Feature[], support: UringSupport = uringSupport()): void {
+  const reason = whyNotUring(needs, support);
+  if (reason === undefined) return;
+  const missing = missingFeatures(support, needs);
+  throw new HeadgateError('HEADGATE_URING_UNAVAILABLE', reason, {
+    facts: support.available ? { missing } : {},
+  });
 }
 
 function probe(): UringSupport {
