@@ -1,0 +1,13 @@
+/**
+ * The xdp plane's part in the kernel: the eBPF program that does what director/forward says, and its maps.
+ */
+export { defaultCapacity, mapSpecs, tableBytes, type Capacity } from './maps.ts';
+export { forwardProgram } from './program/index.ts';
+export {
+  decodeFlow,
+  encodeBalancer,
+  encodeConfig,
+  encodeFlow,
+  encodeService,
+  encodeTable,
+} from './encode.ts';
