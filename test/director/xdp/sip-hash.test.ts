@@ -1,25 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { asm, loadCollection, XdpAction } from '../../../lib/linux/bpf/index.ts';
 import { FlowHasher, hashKeyFromHex } from '../../../lib/maglev/index.ts';
 import { encodeConfig, mapSpecs } from '../../../director/xdp/index.ts';
 import { slotFunction } from '../../../director/xdp/program/index.ts';
 import { kernelTest } from '../../lib/linux/bpf/kernel-test.ts';
+import { vectors } from '../../lib/maglev/vectors.ts';
 import { config } from '../forward/world.ts';
 
 const { R0, R1, R2, R6, R7, R8, FP } = asm;
-
-interface FlowVector {
-  readonly hashKey: string;
-  /** 18 bytes. */
-  readonly input: string;
-  readonly slot65537: number;
-  readonly slot251: number;
-}
-
-const vectors = JSON.parse(
-  // The compiled test lies in dist/.
-  readFileSync(new URL('../../../../test/lib/maglev/vectors.json', import.meta.url), 'utf8'),
-) as { readonly flows: readonly FlowVector[] };
 
 /** The slot of the 18 bytes that the packet begins with. */
 function slotProgram(tableSize: number) {
