@@ -17,7 +17,17 @@ import {
   vip4b,
   vip6,
 } from '../../forward/world.ts';
-import { back4, back6, clientPort, flow4, flow6, toBalancer, tunnelTo, type PacketCase } from './case.ts';
+import {
+  back4,
+  back6,
+  clientPort,
+  flow4,
+  flow6,
+  payloadOf,
+  toBalancer,
+  tunnelTo,
+  type PacketCase,
+} from './case.ts';
 
 type Icmp = NonNullable<PacketFields['icmp']>;
 
@@ -181,6 +191,19 @@ export const icmpCases: readonly PacketCase[] = [
     packet: icmp4(fragmentationNeeded, sent4(9000, { fragmentOffset: 8 })),
     verdict: 'pass',
     counter: 'passOther',
+  },
+  {
+    title: 'an error about a fragment far behind passes',
+    packet: icmp4(fragmentationNeeded, sent4(9000, { fragmentOffset: 32_768 })),
+    verdict: 'pass',
+    counter: 'passOther',
+  },
+  {
+    title: 'an error that does not fit the tunnel is dropped: no error about an error',
+    flows: [flow4('confirmed', entry({ mode: Mode.Tun }), 1)],
+    packet: icmp4(fragmentationNeeded, Uint8Array.from([...sent4(9001), ...payloadOf(1_430)])),
+    verdict: 'drop',
+    counter: 'dropInternal',
   },
   {
     title: 'a redirect passes',
