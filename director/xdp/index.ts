@@ -11,3 +11,7 @@ export {
   encodeService,
   encodeTable,
 } from './encode.ts';
+export { confirmFlows, disownFlows, type Confirmed, type Owner } from './confirm.ts';
+export { DataPath, type DataPathMaps, type DataPathOptions } from './data-path.ts';
+export { readCounters, type DataPathCounters } from './read-counters.ts';
+export { writeServices } from './services.ts';

@@ -10,6 +10,7 @@ import { linuxErrors } from './linux.ts';
 import { nodeErrors } from './node.ts';
 import { relayErrors } from './relay.ts';
 import { topologyErrors } from './topology.ts';
+import { xdpErrors } from './xdp.ts';
 
 export type { CatalogueEntry } from './entry.ts';
 
@@ -21,6 +22,7 @@ const parts = {
   ...bpfErrors,
   ...relayErrors,
   ...directorErrors,
+  ...xdpErrors,
   ...balancerErrors,
   ...chatErrors,
   ...nodeErrors,
