@@ -5,7 +5,7 @@
 import { loadavg } from 'node:os';
 import { bpfAvailable, loadCollection } from '../../lib/linux/bpf/index.ts';
 import { buildPacket, ipBytes, macBytes, TcpFlag } from '../../lib/packet/index.ts';
-import { FlowHasher, hashKeyFromHex } from '../../lib/maglev/index.ts';
+import { buildMaglevTable, FlowHasher, hashKeyFromHex } from '../../lib/maglev/index.ts';
 import { BalancerState, Mode, serviceKey } from '../../director/forward/index.ts';
 import {
   defaultCapacity,
@@ -98,6 +98,32 @@ function measure({ mode, flags, flows, known }: Case): string {
   }
 }
 
+/** Milliseconds from a changed list of balancers to packets that follow the new table. */
+function tableChange(): string {
+  const { maps, close } = loadCollection({
+    maps: mapSpecs({ ...defaultCapacity, flows: 1_024 }),
+    programs: {},
+  });
+  try {
+    const key = hashKeyFromHex('000102030405060708090a0b0c0d0e0f');
+    const took = Array.from({ length: 21 }, (_, turn) => {
+      const nodes = Array.from({ length: 100 + turn }, (_value, index) => ({ name: `b${index}`, weight: 1 }));
+      const begin = performance.now();
+      const { slots } = buildMaglevTable(key, nodes);
+      maps.tables.update(turn % 2, encodeTable(slots, tableSize));
+      const service = { index: 0, address: vip, port, mode: Mode.Dr, slots };
+      maps.services.update(serviceKey(vip, port), encodeService(service, turn % 2));
+      return performance.now() - begin;
+    });
+    const [least, median, most] = [0, 10, 20].map((at) =>
+      took.toSorted((one, other) => one - other)[at]!.toFixed(1),
+    );
+    return `${median} ms (${least} to ${most})`;
+  } finally {
+    close();
+  }
+}
+
 const available = bpfAvailable();
 if (!available.available) throw new Error(`${available.reason}: ${available.cure}`);
 const load = () =>
@@ -105,5 +131,6 @@ const load = () =>
     .map((value) => value.toFixed(2))
     .join(' ');
 console.log(`load average before: ${load()}`);
+console.log(`table of ${tableSize} slots for 100 balancers, built and live: ${tableChange()}`);
 for (const one of cases) console.log(`${one.name}: ${measure(one)}`);
 console.log(`load average after: ${load()}`);

@@ -22,10 +22,14 @@ async function open(): Promise<string> {
   return hello.toString().trim();
 }
 
+/** Whether the word came back; false when the connection ends instead. */
 async function talk({ socket }: Client): Promise<boolean> {
+  const answer = new Promise<boolean>((resolve) => {
+    socket.once('data', (data) => resolve(data.toString() === 'word\n'));
+    socket.once('close', () => resolve(false));
+  });
   socket.write('word\n');
-  const [answer] = (await once(socket, 'data')) as [Buffer];
-  return answer.toString() === 'word\n';
+  return answer;
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
