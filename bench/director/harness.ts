@@ -77,7 +77,11 @@ export function addedNs(
   traffic: Traffic,
   programs: { readonly wrapper: Program; readonly program: Program; readonly trivial: Program },
   maps: { readonly next: BpfMap },
-  { rounds, repeat }: { readonly rounds: number; readonly repeat: number },
+  {
+    rounds,
+    repeat,
+    before: prepare,
+  }: { readonly rounds: number; readonly repeat: number; readonly before: () => void },
 ): { readonly added: number; readonly least: number; readonly most: number; readonly baseline: number } {
   const time = (program: Program): number => {
     maps.next.put(0, program);
@@ -88,6 +92,7 @@ export function addedNs(
   const differences: number[] = [];
   let baseline = Infinity;
   for (let round = 0; round < rounds; round++) {
+    prepare();
     const before = time(programs.trivial);
     const taken = time(programs.program);
     const after = time(programs.trivial);

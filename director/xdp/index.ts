@@ -15,3 +15,4 @@ export { confirmFlows, disownFlows, type Confirmed, type Owner } from './confirm
 export { DataPath, type DataPathMaps, type DataPathOptions } from './data-path.ts';
 export { readCounters, type DataPathCounters } from './read-counters.ts';
 export { writeServices } from './services.ts';
+export { reclaimFlows, sweepFlows, type ReclaimRule, type Sweep, type Swept } from './sweep.ts';
