@@ -95,13 +95,16 @@ function measure({ mode, flags, flows, known, emptied = false }: Case): string {
   try {
     maps.config.update(
       0,
-      encodeConfig({
-        hasher: new FlowHasher(hashKeyFromHex('000102030405060708090a0b0c0d0e0f')),
-        ownMac: macBytes('02:00:00:00:00:d1'),
-        mtu: 1_500,
-        tunnelSource4: ipBytes('10.0.0.1'),
-        tunnelSource6: ipBytes('fd00::1'),
-      }),
+      encodeConfig(
+        {
+          hasher: new FlowHasher(hashKeyFromHex('000102030405060708090a0b0c0d0e0f')),
+          ownMac: macBytes('02:00:00:00:00:d1'),
+          mtu: 1_500,
+          tunnelSource4: ipBytes('10.0.0.1'),
+          tunnelSource6: ipBytes('fd00::1'),
+        },
+        0,
+      ),
     );
     const slots = Uint16Array.from({ length: tableSize }, (_, slot) => slot % 10);
     const service = { index: 0, address: vip, port, mode, slots };

@@ -90,7 +90,8 @@ export const configLayout = layout(
     /** Source of tunnel packets over IPv6, and over IPv4. */
     tunnelSource6: bytes(16),
     tunnelSource4: bytes(4),
-    gap: pad(4),
+    /** The date of packets: kept current by the control plane, so it stands still while there is none. */
+    tick: u32,
   },
   { size: 48 },
 );

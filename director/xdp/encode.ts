@@ -15,16 +15,11 @@ import {
 } from '../forward/index.ts';
 import { tableBytes } from './maps.ts';
 
-/** Value of `config`. */
-export function encodeConfig({
-  hasher,
-  ownMac,
-  mtu,
-  tunnelSource4,
-  tunnelSource6,
-}: ForwardConfig): Uint8Array {
+/** Value of `config`, with the date of packets. */
+export function encodeConfig(config: ForwardConfig, tick: number): Uint8Array {
+  const { hasher, ownMac, mtu, tunnelSource4, tunnelSource6 } = config;
   const { hashKey0, hashKey1 } = hashKeyWords(hasher);
-  return configLayout.encode({ hashKey0, hashKey1, ownMac, mtu, tunnelSource4, tunnelSource6 });
+  return configLayout.encode({ hashKey0, hashKey1, ownMac, mtu, tunnelSource4, tunnelSource6, tick });
 }
 
 function hashKeyWords({ key }: FlowHasher): { readonly hashKey0: bigint; readonly hashKey1: bigint } {

@@ -44,7 +44,7 @@ export function mapSpecs(capacity: Capacity) {
   const flow = { keySize: flowKeyLayout.size, valueSize: flowLayout.size };
   const service = { keySize: serviceKeyLayout.size, maxEntries: services, preallocate: false } as const;
   return {
-    config: { type: 'array', keySize: 4, valueSize: configLayout.size, maxEntries: 1 },
+    config: { type: 'array', keySize: 4, valueSize: configLayout.size, maxEntries: 1, mmapable: true },
     // Not preallocated: an entry that is replaced is freed only when no packet reads it any more.
     services: { type: 'hash', valueSize: serviceLayout.size, ...service },
     /** Addresses of the services, whatever the port. */

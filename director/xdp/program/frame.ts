@@ -11,7 +11,6 @@
  *  -48  20  service key
  *  -64  16  flow, to be written
  *  -72   8  bytes of the frame as it came
- *  -76   4  tick
  *  -80   4  index of the balancer
  *  -84   4  forward counter times 8
  *  -88   4  mode
@@ -27,7 +26,6 @@ export const Stack = {
   ServiceKey: -48,
   Flow: -64,
   FrameBytes: -72,
-  Tick: -76,
   Balancer: -80,
   Forward: -84,
   Mode: -88,

@@ -119,9 +119,15 @@ kernelTest(
       t.true(next.adopted);
       t.not(next.programId, before);
       t.is(decodeFlow(next.maps.flows_new.lookup(flows[0]!)!).balancer, 1);
+      next.setTick(4_711);
       const seen = readCounters(next).services[0]?.forwardNew ?? 0n;
       t.true(seen > 0n);
       await sendSyns(() => (readCounters(next).services[0]?.forwardNew ?? 0n) > seen);
+      const dates = Array.from(
+        next.maps.flows_new.keys(),
+        (one) => decodeFlow(next.maps.flows_new.lookup(one)!).lastSeen,
+      );
+      t.true(dates.includes(0) && dates.includes(4_711), `dates: ${dates.join(' ')}`);
       next.detach();
       t.false(existsSync(directory));
     });

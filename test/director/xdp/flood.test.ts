@@ -45,7 +45,7 @@ for (const [name, flags] of [
     });
     t.teardown(close);
     const service = [...world().services.values()][0]!;
-    maps.config.update(0, encodeConfig(config));
+    maps.config.update(0, encodeConfig(config, 0));
     maps.balancers.update(1, encodeBalancer(balancer(1, '10.0.1.1')));
     maps.tables.update(0, encodeTable(service.slots, tableSize));
     maps.services.update(serviceKey(ipBytes(vip4), 9000), encodeService(service, 0));

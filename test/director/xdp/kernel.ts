@@ -80,11 +80,11 @@ export class Kernel {
   }
 
   /** Makes the maps hold `state` and nothing else; counters begin at 0. */
-  write(state: ForwardState): void {
+  write(state: ForwardState, tick: number): void {
     const { maps } = this.#collection;
     for (const map of [maps.services, maps.vips]) for (const key of allKeys(map)) map.delete(key);
     for (const map of [maps.flows, maps.flows_new]) for (const key of allKeys(map)) map.delete(key);
-    maps.config.update(0, encodeConfig(state.config));
+    maps.config.update(0, encodeConfig(state.config, tick));
     for (const service of state.services.values()) {
       const table = 2 * service.index + (service.index % 2);
       maps.tables.update(table, encodeTable(service.slots, tableSize));
@@ -153,27 +153,20 @@ export class Kernel {
   }
 }
 
-/** Flows of states in tests are dated below this; what a packet dates is far above. */
-const ancientTicks = 1_000;
-
-function assertFlows(
+function flowsDiffer(
   model: ReadonlyMap<string, FlowEntry>,
   kernel: ReadonlyMap<string, FlowEntry>,
-  now: number,
 ): string | undefined {
   if (model.size !== kernel.size) return `${model.size} flows in the model, ${kernel.size} in the kernel`;
-  for (const [key, { lastSeen, ...expected }] of model) {
-    const found = kernel.get(key);
-    if (found === undefined) return `flow ${key} is not in the kernel`;
-    const { lastSeen: seen, ...rest } = found;
-    const text = JSON.stringify(rest);
-    if (JSON.stringify(expected) !== text) return `flow ${key}: ${JSON.stringify(expected)} became ${text}`;
-    // The kernel's coarse clock is up to a jiffy behind.
-    const dated = lastSeen < ancientTicks ? seen === lastSeen : seen >= lastSeen - 1 && seen <= now;
-    if (!dated) return `flow ${key}: last seen ${lastSeen}, in the kernel ${seen}`;
+  for (const [key, expected] of model) {
+    const found = JSON.stringify(kernel.get(key));
+    if (JSON.stringify(expected) !== found) return `flow ${key}: ${JSON.stringify(expected)} became ${found}`;
   }
   return undefined;
 }
+
+/** The time of all packets. */
+const nowNs = 123_456_789n << 24n;
 
 /** Where model and kernel differ over a row of packets; undefined when they are the same. */
 export function difference(
@@ -181,11 +174,11 @@ export function difference(
   start: ForwardState,
   frames: readonly Uint8Array[],
 ): string | undefined {
-  kernel.write(start);
+  kernel.write(start, tickOf(nowNs));
   let state = start;
   const expected: Counts = {};
   for (const [index, frame] of frames.entries()) {
-    const outcome = forward(frame, state, process.hrtime.bigint());
+    const outcome = forward(frame, state, nowNs);
     const { verdict, packet } = kernel.run(frame);
     const where = `packet ${index} (${Buffer.from(frame).toString('hex')})`;
     if (verdict !== outcome.verdict)
@@ -198,9 +191,8 @@ export function difference(
       expected[name] = (expected[name] ?? 0n) + count;
     }
   }
-  const now = tickOf(process.hrtime.bigint());
   for (const table of ['confirmed', 'unconfirmed'] as const) {
-    const wrong = assertFlows(state.flows[table], kernel.flows(table), now);
+    const wrong = flowsDiffer(state.flows[table], kernel.flows(table));
     if (wrong !== undefined) return `${table}: ${wrong}`;
   }
   const text = (counts: Counts) =>

@@ -24,13 +24,16 @@ const path = DataPath.open({
 });
 path.maps.config.update(
   0,
-  encodeConfig({
-    hasher: new FlowHasher(hashKeyFromHex('000102030405060708090a0b0c0d0e0f')),
-    ownMac: macBytes(file('address')),
-    mtu: 1_500,
-    tunnelSource4: ipBytes('10.77.0.1'),
-    tunnelSource6: ipBytes('fd77::1'),
-  }),
+  encodeConfig(
+    {
+      hasher: new FlowHasher(hashKeyFromHex('000102030405060708090a0b0c0d0e0f')),
+      ownMac: macBytes(file('address')),
+      mtu: 1_500,
+      tunnelSource4: ipBytes('10.77.0.1'),
+      tunnelSource6: ipBytes('fd77::1'),
+    },
+    0,
+  ),
 );
 for (const [index, mac] of macs.entries()) {
   const address = ipBytes(`10.77.1.${index + 1}`);

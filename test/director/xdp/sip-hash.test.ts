@@ -44,7 +44,7 @@ kernelTest("the program's SipHash-1-3 gives the slots of the committed vectors",
   t.teardown(close);
   t.true(vectors.flows.length > 10);
   for (const { hashKey, input, slot65537, slot251 } of vectors.flows) {
-    maps.config.update(0, encodeConfig({ ...config, hasher: new FlowHasher(hashKeyFromHex(hashKey)) }));
+    maps.config.update(0, encodeConfig({ ...config, hasher: new FlowHasher(hashKeyFromHex(hashKey)) }, 0));
     const data = Uint8Array.from(Buffer.from(input, 'hex'));
     t.is(programs.large.test({ data }).result, slot65537, input);
     t.is(programs.small.test({ data }).result, slot251, input);

@@ -38,7 +38,7 @@ export function openDataPath(
 
 /** Writes everything but the flows. */
 export function writeState(path: DataPath, state: ForwardState): void {
-  path.maps.config.update(0, encodeConfig(state.config));
+  path.maps.config.update(0, encodeConfig(state.config, 0));
   for (const [index, balancer] of state.balancers.entries()) {
     path.maps.balancers.update(index, encodeBalancer(balancer));
   }
