@@ -62,7 +62,7 @@ test('status --watch asks again and again until it is interrupted, with exit cod
 
 test('on a terminal status --watch writes each table over the one before', async (t) => {
   const { out } = await watchThrice(t, { isTTY: true });
-  t.is(out.match(/\u001B\[2J\u001B\[H/g)?.length, out.match(/answer-/g)?.length);
+  t.is(out.split('\u001B[2J\u001B[H').length, out.split('answer-').length);
 });
 
 test('status --watch --json is one object per line and answer, also on a terminal', async (t) => {
