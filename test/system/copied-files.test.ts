@@ -39,7 +39,7 @@ labTest(
     t.timeout(120_000);
     const lab = await createLab(t, { hosts });
     const folder = await temporaryFolder(t);
-    await startCluster(t, spec, async (name, argv, options) => {
+    await startCluster(t, spec, async (name, argv) => {
       const file = argv[argv.indexOf('--topology') + 1]!;
       const copy = path.join(folder, name, 'topology.yaml');
       await mkdir(path.dirname(copy));
@@ -75,14 +75,14 @@ labTest(
 );
 
 /** Which balancers the director on one host chooses for many clients. */
-async function choicesOf(env: Readonly<Record<string, string>>): Promise<readonly (string | undefined)[]> {
+async function choicesOf(env: Readonly<Record<string, string>>): Promise<readonly string[]> {
   const nodes = await connectLocalNodes(env);
   try {
-    const ask = async (port: number): Promise<string | undefined> => {
+    const ask = async (port: number): Promise<string> => {
       const question = { client: `[fd79::99]:${port}`, service: 'chat' };
       const answer = await nodes[0]!.connection.request('explain', question, 5_000);
       const { explanations } = answer as unknown as { readonly explanations: readonly Explanation[] };
-      return explanations[0]!.balancer ?? undefined;
+      return explanations[0]!.balancer ?? 'none';
     };
     return await Promise.all(Array.from({ length: 40 }, (_, index) => ask(40_000 + index)));
   } finally {

@@ -1,5 +1,6 @@
 /** One machine: nodes that are stopped, and what `up` says and keeps to itself. */
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import { ChatClient } from '../../chatserver-stub/index.ts';
@@ -43,8 +44,12 @@ test.serial(
   },
 );
 
-/** Runs `up` where the optional package raw-socket cannot be loaded. */
-async function upWithoutRawSocket(
+/** What takes every privilege from a program that root starts. */
+const unprivileged =
+  process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--securebits=+noroot'] : [];
+
+/** Runs `up` without any privilege, and where the optional package raw-socket cannot be loaded. */
+async function upWithoutAnything(
   t: Parameters<typeof startProgram>[0],
   file: string,
   env: Readonly<Record<string, string>>,
@@ -56,11 +61,12 @@ async function upWithoutRawSocket(
   const hooks = `data:text/javascript,${encodeURIComponent(refuse)}`;
   const register = `import { register } from 'node:module'; register(${JSON.stringify(hooks)});`;
   const flag = `--import=data:text/javascript,${encodeURIComponent(register)}`;
-  return startProgram(t, [headgate[0]!, flag, headgate[1]!, 'up', file, '--log-level', 'debug'], { env });
+  const up = [headgate[0]!, flag, headgate[1]!, 'up', file, '--log-level', 'debug'];
+  return startProgram(t, [...unprivileged, ...up], { env });
 }
 
 test.serial(
-  'up says once that raw-socket is missing, follows removed chat servers, and never shows the secret',
+  'up needs no privileges, says once that raw-socket is missing, starts and ends chat servers, and never shows the secret',
   async (t) => {
     t.timeout(120_000);
     const block = await takeLoopbackBlock(t);
@@ -71,7 +77,7 @@ test.serial(
         'secret: { file: ./cluster.key }',
         `services: { chat: { listen: ${block.address(1)}:9000 } }`,
         `directors: { d1: { host: ${block.address(11)} } }`,
-        `balancers: { b1: { host: ${block.address(21)}, workers: 1 } }`,
+        `balancers: { b1: { host: ${block.address(21)} } }`,
         'chatservers:',
         `  c1: { address: ${block.address(31)}:7000 }`,
         `  c2: { address: ${block.address(32)}:7000 }`,
@@ -80,7 +86,7 @@ test.serial(
     });
     const file = path.join(folder, 'topology.yaml');
     const env = { HEADGATE_RUNTIME_DIR: path.join(folder, 'run') };
-    const up = await upWithoutRawSocket(t, file, env);
+    const up = await upWithoutAnything(t, file, env);
     await up.line(/cluster test is up/, { timeoutMs: 60_000 });
 
     // Something for every node to log: a person, a stranger with another key, a change, an end.
@@ -100,6 +106,11 @@ test.serial(
           code: 'HEADGATE_CONTROL_KEY_MISMATCH',
         },
       );
+    const { pid, workers } = nodeStatus(await statusOf({ env }), 'b1')!;
+    t.is(workers!.length, availableParallelism(), 'a worker per core');
+    if (process.platform === 'linux')
+      t.regex(await readFile(`/proc/${pid}/status`, 'utf8'), /^CapEff:\t0+$/m, 'no privileges');
+
     const told = [up.lines.map(({ text }) => text).join('\n')];
     const asked = await outputOf([...headgate, 'status', '--json', '--topology', file], { env });
     const leaving = (
@@ -115,6 +126,9 @@ test.serial(
       : 'c1';
     told.push(asked, await outputOf([...headgate, 'topology', 'remove', leaving, file], { env }));
     await up.line(new RegExp(`${leaving} was removed and has ended`));
+    const added = ['c3', '--address', `${block.address(33)}:7000`, file];
+    told.push(await outputOf([...headgate, 'topology', 'add', 'chatserver', ...added], { env }));
+    await untilState({ env }, 'c3', 'up');
     person.close();
     up.signal('SIGINT');
     await up.line(/everything has ended/);
