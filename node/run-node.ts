@@ -278,6 +278,7 @@ class NodeProcess {
       uptimeMs: Math.round(performance.now() - this.#started),
       topology: this.#topology.hash,
       file: this.#options.file,
+      control: this.#control.stats(),
     };
   }
 

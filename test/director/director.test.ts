@@ -11,7 +11,8 @@ import type { Topology } from '../../topology/index.ts';
 import { startDirectorWith } from '../../director/index.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { fakeRelay, type FakeRelay } from './fake-relay.ts';
-import { balancer, collectingLog, FakeHeartbeats, service, topology, until } from './fixtures.ts';
+import { balancer, collectingLog, FakeHeartbeats, service, topology } from './fixtures.ts';
+import { until } from '../until.ts';
 
 interface Setup {
   readonly node: TierNode;

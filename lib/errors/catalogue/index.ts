@@ -10,6 +10,7 @@ import { linuxErrors } from './linux.ts';
 import { nodeErrors } from './node.ts';
 import { relayErrors } from './relay.ts';
 import { topologyErrors } from './topology.ts';
+import { uringErrors } from './uring.ts';
 
 export type { CatalogueEntry } from './entry.ts';
 
@@ -19,6 +20,7 @@ const parts = {
   ...heartbeatErrors,
   ...linuxErrors,
   ...bpfErrors,
+  ...uringErrors,
   ...relayErrors,
   ...directorErrors,
   ...balancerErrors,

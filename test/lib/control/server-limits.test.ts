@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { encodeFrame, type Frame } from '../../../lib/control/frame.ts';
-import { bareClient, join, serve, until } from './helpers.ts';
+import { bareClient, join, serve } from './helpers.ts';
+import { until } from '../../until.ts';
 
 const bytesOf = (frame: Frame): Buffer => encodeFrame(frame, 1_048_576);
 const hello = bytesOf({ kind: 'hello', id: 1, method: '', body: {} });

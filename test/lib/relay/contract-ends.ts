@@ -3,8 +3,8 @@ import type { Engine } from './engines.ts';
 import { Lab } from './lab.ts';
 import { linuxAvailable } from '../../../lib/linux/index.ts';
 import { ManualClock } from '../../manual-clock.ts';
+import { until } from '../../until.ts';
 import { waitsForKeepalive } from './kernel-queues.ts';
-import { until } from './until.ts';
 
 /** Who resets, and whether the other end reads what is under way. */
 export const rst = test.macro<[Engine, 'client' | 'server']>({
