@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { HeadgateError } from '../lib/errors/index.ts';
 import { getrlimitNofile, linuxAvailable, somaxconn } from '../lib/linux/index.ts';
 import { connectionLimit } from '../lib/relay/index.ts';
-import type { StartTier, TierContext } from '../node/index.ts';
+import { prettyLine, type StartTier, type TierContext } from '../node/index.ts';
 import { refuseTakenPorts } from './port-check.ts';
 import { Supervisor } from './supervisor.ts';
 import { workerLimit } from './worker-limit.ts';
@@ -13,7 +13,12 @@ import { listenBacklog, workerServices } from './worker-services.ts';
 const usualDescriptors = 1_024;
 
 /** Starts the balancer `context.node`. Throws HEADGATE_BALANCER_* and what the workers could not open (HEADGATE_RELAY_*). */
-export const startBalancer: StartTier = (context) => startSupervisor(context, 'inherit');
+export const startBalancer: StartTier = (context) =>
+  startSupervisor(context, context.logFormat === 'pretty' ? writePretty : 'inherit');
+
+function writePretty(line: string): void {
+  process.stdout.write(`${prettyLine(line)}\n`);
+}
 
 /** As `startBalancer`, with the workers' log going where `output` says. */
 export async function startSupervisor(context: TierContext, output: WorkerOutput): Promise<Supervisor> {

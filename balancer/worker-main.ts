@@ -1,6 +1,7 @@
 /** The program of a worker process; forked by the supervisor, and gone with it. */
 import pino from 'pino';
 import { systemClock } from '../lib/clock/index.ts';
+import { linuxAvailable, signalOnParentDeath } from '../lib/linux/index.ts';
 import { createNodeRelay } from '../lib/relay/index.ts';
 import type { FromWorker, ToWorker } from './worker-protocol.ts';
 import { Worker } from './worker.ts';
@@ -42,6 +43,9 @@ process.on('message', (message: ToWorker) => {
 
 // The supervisor decides when its workers end; a terminal and systemd signal the whole group.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+
+// A worker that is stopped when its supervisor dies must wake up to see it: it would go on holding its listener.
+if (linuxAvailable().available) signalOnParentDeath('SIGCONT');
 
 process.on('disconnect', () => {
   setTimeout(() => process.exit(0), farewellMs);

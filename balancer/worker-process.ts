@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { extname } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describeError } from '../lib/errors/index.ts';
 import type { ToWorker } from './worker-protocol.ts';
@@ -21,8 +22,8 @@ export interface WorkerProcess {
 
 export type SpawnWorker = () => WorkerProcess;
 
-/** Where workers write their log. `inherit`: to this process's standard output. */
-export type WorkerOutput = 'inherit' | ((chunk: string) => void);
+/** Where workers write their log. `inherit`: to this process's standard output; else called with each whole line. */
+export type WorkerOutput = 'inherit' | ((line: string) => void);
 
 /** Forks worker-main; `secretVariable` is the environment variable a worker must not see. */
 export function forkWorker(output: WorkerOutput, secretVariable: string | undefined): WorkerProcess {
@@ -35,7 +36,8 @@ export function forkWorker(output: WorkerOutput, secretVariable: string | undefi
     execArgv: process.execArgv.filter((option) => !option.startsWith('--inspect')),
     stdio: ['ignore', output === 'inherit' ? 'inherit' : 'pipe', 'inherit', 'ipc'],
   });
-  if (output !== 'inherit') child.stdout?.setEncoding('utf8').on('data', output);
+  if (output !== 'inherit' && child.stdout !== null)
+    createInterface({ input: child.stdout }).on('line', (line) => output(`${line}\n`));
   let gone = false;
   const exit = (run: (why: string) => void, why: string): void => {
     if (gone) return;

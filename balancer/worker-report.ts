@@ -11,14 +11,15 @@ export interface WorkerNumbers {
 /** Turns a worker's numbers into reports of what changed. */
 export class ReportWriter {
   #lastGauges = '';
-  #lastCounters: Readonly<Record<string, number>> = {};
+  #lastCounters: Readonly<Record<string, number>> | undefined;
 
   /** The report that brings the supervisor up to date; undefined when nothing changed since the last one. */
   next(now: WorkerNumbers): WorkerReport | undefined {
     const counters: Record<string, number> = {};
     for (const [name, value] of Object.entries(now.counters)) {
-      const change = value - (this.#lastCounters[name] ?? 0);
-      if (change !== 0) counters[name] = change;
+      const change = value - (this.#lastCounters?.[name] ?? 0);
+      // The first report names them all, so that a counter that never moves is seen to be 0.
+      if (change !== 0 || this.#lastCounters === undefined) counters[name] = change;
     }
     const { connections, services, full } = now;
     const gauges = JSON.stringify([connections, full, services]);

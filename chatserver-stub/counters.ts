@@ -1,4 +1,4 @@
-/** What a chat server counts from its start; docs/metrics.md lists them. */
+/** What a chat server counts from its start; docs/counters.md lists them. */
 export interface ChatCounters {
   /** Connections refused because the server was full. Not expected: balancers avoid a full server. */
   refusedFull: number;

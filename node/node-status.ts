@@ -1,4 +1,5 @@
 /** What a node tells of itself, and the request that asks for it. */
+import type { ControlServerStats } from '../lib/control/index.ts';
 import type { HealthState, ServiceReadiness } from '../lib/heartbeat/index.ts';
 import type { Tier } from '../topology/index.ts';
 
@@ -32,7 +33,7 @@ export interface TierStatus {
   readonly newPerSecond: number;
   /** Most connections it carries. */
   readonly limit: number;
-  /** Named counters from start; docs/metrics.md explains each. */
+  /** Named counters from start; docs/counters.md explains each. */
   readonly counters: Readonly<Record<string, number>>;
   readonly watches: readonly WatchedNode[];
   /** Worker processes, where there are any. */
@@ -53,6 +54,8 @@ export interface NodeStatus extends TierStatus {
   readonly topology: string;
   /** The topology file it watches. */
   readonly file: string;
+  /** Counters of the control channel; docs/counters.md explains each. */
+  readonly control: ControlServerStats;
 }
 
 /** Control request whose answer is a ClusterStatus: the asked node asks every other. */

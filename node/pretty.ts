@@ -5,7 +5,7 @@ const shape = {
   colorize: process.stdout.isTTY,
   translateTime: 'SYS:HH:MM:ss.l',
   // What the message says already, or the reader knows.
-  ignore: 'pid,hostname,node,target,version',
+  ignore: 'pid,hostname,node,target,peer,version',
   singleLine: true,
 } as const;
 

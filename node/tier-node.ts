@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock/index.ts';
 import type { ControlKey } from '../lib/control/index.ts';
 import type { ControlServer } from '../lib/control/index.ts';
 import type { Topology } from '../topology/index.ts';
+import type { LogFormat } from './logger.ts';
 import type { TierStatus } from './node-status.ts';
 
 export interface TierContext {
@@ -14,6 +15,8 @@ export interface TierContext {
   /** Not listening yet: the tier registers its handlers on it first. */
   readonly control: ControlServer;
   readonly log: Logger;
+  /** How `log` writes, for processes that a tier starts. */
+  readonly logFormat: LogFormat;
   readonly clock: Clock;
 }
 

@@ -11,13 +11,16 @@ export interface UntilOptions {
 }
 
 /**
- * Asks `condition` until it answers something truthy, and resolves with that. A condition that throws counts as
+ * Asks `condition` until it answers something truthy, and resolves with that. `awaited` is what is awaited, alone or
+ * with more options. A condition that throws counts as
  * not yet. Rejects at the deadline; the error tells what was awaited and the last answer or error.
  */
 export async function until<Answer>(
   condition: () => Answer | Promise<Answer>,
-  { describe, timeoutMs = 15_000, everyMs = 20, hopeless }: UntilOptions,
+  awaited: UntilOptions | string,
 ): Promise<Truthy<Answer>> {
+  const options = typeof awaited === 'string' ? { describe: awaited } : awaited;
+  const { describe, timeoutMs = 20_000, everyMs = 10, hopeless } = options as UntilOptions;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     let last: string;

@@ -1,5 +1,5 @@
 /**
- * What the director's program costs per packet: `npx tsc && node dist/bench/director/index.js` as root.
+ * What the director's program costs per packet: `npm run bench -- director`, as root.
  * Nanoseconds beyond a trivial XDP_TX program; ratios of one run hold, absolute figures belong to the machine.
  */
 import { loadavg } from 'node:os';

@@ -62,7 +62,7 @@ export async function converse(connection: ControlConnection, talk: Conversation
     outbox.acknowledge(answer.taken, answer.refused);
     if (open && outbox.size === 0) await talk.idle.wait(talk.pingMs());
   }
-  throw new HeadgateError('HEADGATE_CHAT_PEER_PROTOCOL', 'the control connection ended');
+  throw new HeadgateError('HEADGATE_CONTROL_CLOSED', 'the control connection ended', { cure: '' });
 }
 
 /** In parts; the last may be empty. The events after `base` follow. */

@@ -156,7 +156,8 @@ export class PeerLink {
     this.#grace?.cancel();
     this.#grace = undefined;
     this.#backoff.reset();
-    if (this.#state === 'absent') log.info({ peer: this.node }, 'exchanging messages with chat server');
+    if (this.#state === 'absent')
+      log.info({ peer: this.node }, `chat server ${this.node}: exchanging messages`);
     this.#state = 'linked';
     this.#trouble = '';
   }
@@ -176,9 +177,9 @@ export class PeerLink {
       this.#state = 'interrupted';
       this.#brokenMs = clock.now();
       counters.peerBreaks += 1;
-      log.warn({ peer: this.node, why }, 'connection to chat server broken, connecting again');
+      log.warn({ peer: this.node }, `chat server ${this.node}: connecting again: ${why}`);
     } else if (why !== this.#trouble) {
-      log.debug({ peer: this.node, why }, 'chat server cannot be reached');
+      log.debug({ peer: this.node }, `chat server ${this.node}: not reached: ${why}`);
     }
     this.#trouble = why;
     if (this.#state !== 'interrupted') {

@@ -12,4 +12,5 @@ export {
   takeSocketError,
   type AcceptQueue,
 } from './sockets.ts';
+export { signalOnParentDeath } from './process.ts';
 export { getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';

@@ -23,6 +23,7 @@ export interface Libc {
     value: Uint8Array,
     valueBytes: Uint8Array,
   ) => number;
+  readonly prctl: (option: number, two: number, three: number, four: number, five: number) => number;
   /** errno of the last failed call; valid only right after it. */
   readonly errno: () => number;
 }
@@ -73,6 +74,7 @@ function load(): Libc {
     close: library.func('int close(int)'),
     setsockopt: library.func('int setsockopt(int, int, int, const void *, unsigned int)'),
     getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
+    prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
     errno: () => koffi.errno(),
   };
 }

@@ -12,7 +12,10 @@ const topology = JSON.parse(process.argv[2]!) as Topology;
 const log = pino({ level: 'silent' });
 const key = ControlKey.fromSecret(Buffer.from('a secret of the tests, long enough'));
 const control = createControlServer({ key, cluster: topology.cluster, node: 'b1', log });
-const node = await startSupervisor({ topology, node: 'b1', key, control, log, clock: systemClock }, () => {});
+const node = await startSupervisor(
+  { topology, node: 'b1', key, control, log, logFormat: 'json', clock: systemClock },
+  () => {},
+);
 process.on('message', () => process.send?.(node.status()));
 process.on('disconnect', () => process.exit(1));
 process.send?.(node.status());

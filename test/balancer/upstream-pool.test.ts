@@ -178,7 +178,7 @@ const actions = fc.oneof(
 
 test('over any sequence of picks, releases, worker deaths, reloads and health the counts equal a naive model', (t) => {
   fc.assert(
-    fc.property(fc.array(actions, { maxLength: 200 }), (sequence) => {
+    fc.property(fc.array(actions, { minLength: 50, maxLength: 200, size: 'max' }), (sequence) => {
       const pool = new UpstreamPool(seededRandom(1));
       let servers: ChatServer[] = [];
       let up = 31;
@@ -232,6 +232,6 @@ test('over any sequence of picks, releases, worker deaths, reloads and health th
         }
       }
     }),
-    { numRuns: 100 },
+    { numRuns: 50 },
   );
 });

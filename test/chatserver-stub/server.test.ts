@@ -335,6 +335,7 @@ test('an address that is taken is an error with a cure', async (t) => {
     key,
     control,
     log: quiet,
+    logFormat: 'json' as const,
     clock: { now: () => 0, after: () => ({ cancel() {} }) },
   };
   const error = await t.throwsAsync(createStartChatServer()({ ...context, node: 'c1' }));

@@ -11,7 +11,8 @@ import type { Topology } from '../../topology/index.ts';
 import { startDirectorWith } from '../../director/index.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { fakeRelay, type FakeRelay } from './fake-relay.ts';
-import { balancer, collectingLog, FakeHeartbeats, service, topology, until } from './fixtures.ts';
+import { balancer, collectingLog, FakeHeartbeats, service, topology } from './fixtures.ts';
+import { until } from '../until.ts';
 
 interface Setup {
   readonly node: TierNode;
@@ -40,6 +41,7 @@ async function start(t: ExecutionContext, of: Topology, name = 'd1', limit = 100
       key: ControlKey.fromSecret(new Uint8Array(32)),
       control: { handle: (method, handler) => void handlers.set(method, handler) } as ControlServer,
       log,
+      logFormat: 'json',
       clock,
     },
     {
@@ -230,6 +232,7 @@ test('at start a port that is taken is an error and nothing stays open', async (
       key: ControlKey.fromSecret(new Uint8Array(32)),
       control: { handle: () => {} } as unknown as ControlServer,
       log,
+      logFormat: 'json',
       clock: new ManualClock(),
     },
     {

@@ -146,12 +146,3 @@ export class FakeHeartbeats implements Heartbeats {
     this.closed = true;
   }
 }
-
-/** Resolves when `condition` holds; throws after five seconds. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + 5_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

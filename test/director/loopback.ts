@@ -3,7 +3,7 @@ import { createServer, Socket, type AddressInfo } from 'node:net';
 import { decodeProxyHeader, type ProxiedAddresses } from '../../lib/proxy-protocol/index.ts';
 import type { CreateRelay } from '../../lib/relay/index.ts';
 import { createNodeRelay } from '../../lib/relay/index.ts';
-import { until } from './fixtures.ts';
+import { until } from '../until.ts';
 
 /** A balancer that wants a PROXY v2 header, says its name in a line and then sends everything back. */
 export interface EchoBalancer {

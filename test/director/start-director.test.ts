@@ -11,7 +11,8 @@ import { isHeadgateError } from '../../lib/errors/index.ts';
 import type { TierNode } from '../../node/tier-node.ts';
 import type { Balancer, Topology } from '../../topology/index.ts';
 import { startDirector, type Explanation } from '../../director/index.ts';
-import { balancer, service, silentLog, topology, until } from './fixtures.ts';
+import { balancer, service, silentLog, topology } from './fixtures.ts';
+import { until } from '../until.ts';
 import { Client, echoBalancer, freePort } from './loopback.ts';
 
 const vip = '127.40.4.1';
@@ -68,6 +69,7 @@ async function run(t: ExecutionContext, of: Topology): Promise<Running> {
     key,
     control,
     log: silentLog,
+    logFormat: 'json',
     clock: systemClock,
   });
   t.teardown(() => node.close());

@@ -233,7 +233,7 @@ test.serial(
       timeoutMs: 60_000,
     });
     t.is(second.code, 1);
-    t.regex(second.stderr, /^headgate: node \w+ did not start .*(listens|in use|taken).*$/m);
+    t.regex(second.stderr, /^headgate: \w+ did not start .*(listens|in use|taken).*$/m);
     t.notRegex(second.stdout + second.stderr, /\n\s+at /, 'no stack trace');
   },
 );

@@ -10,6 +10,7 @@ import { linuxErrors } from './linux.ts';
 import { nodeErrors } from './node.ts';
 import { relayErrors } from './relay.ts';
 import { topologyErrors } from './topology.ts';
+import { uringErrors } from './uring.ts';
 import { xdpErrors } from './xdp.ts';
 
 export type { CatalogueEntry } from './entry.ts';
@@ -20,6 +21,7 @@ const parts = {
   ...heartbeatErrors,
   ...linuxErrors,
   ...bpfErrors,
+  ...uringErrors,
   ...relayErrors,
   ...directorErrors,
   ...xdpErrors,

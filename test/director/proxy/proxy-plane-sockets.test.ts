@@ -4,7 +4,8 @@ import { encodeProxyHeader } from '../../../lib/proxy-protocol/index.ts';
 import { createProxyPlane, type ForwardingPlane } from '../../../director/index.ts';
 import type { Balancer, Topology } from '../../../topology/index.ts';
 import { ManualClock } from '../../manual-clock.ts';
-import { balancer, service, silentLog, table, topology, until, type TableState } from '../fixtures.ts';
+import { balancer, service, silentLog, table, topology, type TableState } from '../fixtures.ts';
+import { until } from '../../until.ts';
 import { Client, echoBalancer, nodeRelay, type EchoBalancer } from '../loopback.ts';
 
 const vip = '127.40.2.1';

@@ -8,7 +8,8 @@ import { describeError } from '../../../lib/errors/index.ts';
 import { connectControl } from '../../../lib/control/index.ts';
 import { greetingLine } from '../../../lib/control/greeting.ts';
 import { tlsSettings } from '../../../lib/control/tls-settings.ts';
-import { bareServer, deadEndpoint, descriptors, join, key, otherKey, serve, until } from './helpers.ts';
+import { bareServer, deadEndpoint, descriptors, join, key, otherKey, serve } from './helpers.ts';
+import { until } from '../../until.ts';
 import { ManualClock } from '../../manual-clock.ts';
 
 test('a connection uses TLS 1.3 with a pre-shared key and ECDHE, and no certificate', async (t) => {

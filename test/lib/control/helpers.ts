@@ -19,15 +19,6 @@ import {
 export const key = ControlKey.fromSecret(Buffer.from('a secret that only the tests know'));
 export const otherKey = ControlKey.fromSecret(Buffer.from('the secret of quite another cluster'));
 
-/** Waits until `holds` does; fails the test after ten seconds. */
-export async function until(holds: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 export interface LogLine {
   readonly level: number;
   readonly msg: string;

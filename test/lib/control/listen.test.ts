@@ -8,7 +8,8 @@ import test, { type ExecutionContext } from 'ava';
 import { describeError } from '../../../lib/errors/index.ts';
 import { connectLocal, createControlServer, type BoundControlServer } from '../../../lib/control/index.ts';
 import { listenUnix } from '../../../lib/control/listen.ts';
-import { key, memoryLog, serve, until } from './helpers.ts';
+import { key, memoryLog, serve } from './helpers.ts';
+import { until } from '../../until.ts';
 
 async function folder(t: ExecutionContext): Promise<string> {
   const path = await mkdtemp(joinPath(tmpdir(), 'headgate-'));

@@ -6,7 +6,8 @@ import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { connectControl, type BoundControlServer } from '../../../lib/control/index.ts';
 import { greetingLine } from '../../../lib/control/greeting.ts';
-import { bareClient, bareServer, descriptors, join, key, noise, serve, until } from './helpers.ts';
+import { bareClient, bareServer, descriptors, join, key, noise, serve } from './helpers.ts';
+import { until } from '../../until.ts';
 import { ManualClock } from '../../manual-clock.ts';
 
 /** Runs `work` and waits until as many descriptors are open as before. */

@@ -1,7 +1,8 @@
 import test from 'ava';
 import { HeadgateError, isHeadgateError } from '../../../lib/errors/index.ts';
 import type { ControlPeer, Json } from '../../../lib/control/index.ts';
-import { join, serve, until } from './helpers.ts';
+import { join, serve } from './helpers.ts';
+import { until } from '../../until.ts';
 import { ManualClock } from '../../manual-clock.ts';
 
 test('a request is answered with what the handler returns, which knows who asks', async (t) => {

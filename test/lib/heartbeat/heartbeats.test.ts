@@ -1,7 +1,8 @@
 import test from 'ava';
 import { createControlServer } from '../../../lib/control/index.ts';
 import { createResponder, type HeartbeatTarget } from '../../../lib/heartbeat/index.ts';
-import { deadEndpoint, descriptors, key, memoryLog, otherKey, serve, until } from '../control/helpers.ts';
+import { deadEndpoint, descriptors, key, memoryLog, otherKey, serve } from '../control/helpers.ts';
+import { until } from '../../until.ts';
 import { draining, serving, spawnNode, watch, watchFakes } from './helpers.ts';
 
 const endpoint = { host: '127.20.1.1', port: 7400 };

@@ -3,7 +3,8 @@ import test, { type ExecutionContext } from 'ava';
 import { TcpProbe, type TcpQuestion } from '../../../lib/heartbeat/probe-tcp.ts';
 import type { ProbeEvent } from '../../../lib/heartbeat/probe.ts';
 import { systemClock } from '../../../lib/clock/index.ts';
-import { bareServer, deadEndpoint, descriptors, until } from '../control/helpers.ts';
+import { bareServer, deadEndpoint, descriptors } from '../control/helpers.ts';
+import { until } from '../../until.ts';
 
 /** What the first beat of a probe reports. */
 async function ask(t: ExecutionContext, question: TcpQuestion): Promise<ProbeEvent> {

@@ -6,7 +6,7 @@ import type { Engine } from './engines.ts';
 import { bytesWithKernelOrRead, kernelQueues } from './kernel-queues.ts';
 import { gate, Lab, settings, to } from './lab.ts';
 import type { Peer } from './peer.ts';
-import { until } from './until.ts';
+import { until } from '../../until.ts';
 
 const chunks = fc.array(fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 150_000 })), {
   maxLength: 12,

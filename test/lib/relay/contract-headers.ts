@@ -5,7 +5,7 @@ import { ManualClock } from '../../manual-clock.ts';
 import type { Engine } from './engines.ts';
 import { Lab, to } from './lab.ts';
 import type { Peer } from './peer.ts';
-import { until } from './until.ts';
+import { until } from '../../until.ts';
 
 const source = { host: '203.0.113.9', port: 50_000 };
 const destination = { host: '203.0.113.10', port: 9_000 };

@@ -5,7 +5,7 @@ import { isHeadgateError } from '../../../lib/errors/index.ts';
 import { linuxAvailable } from '../../../lib/linux/index.ts';
 import type { Engine } from './engines.ts';
 import { Lab, settings } from './lab.ts';
-import { until } from './until.ts';
+import { until } from '../../until.ts';
 
 export const limit = test.macro<[Engine]>({
   title: (_, { name }) =>

@@ -3,7 +3,7 @@ import { ManualClock } from '../../manual-clock.ts';
 import type { Engine } from './engines.ts';
 import { gate, Lab, to } from './lab.ts';
 import { refusingEndpoint, silentEndpoint } from './silent.ts';
-import { until } from './until.ts';
+import { until } from '../../until.ts';
 
 const host = '127.30.0.3';
 

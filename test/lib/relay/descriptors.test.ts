@@ -9,7 +9,7 @@ import { engines, type Engine } from './engines.ts';
 import { Lab, to } from './lab.ts';
 import { connectPeer, servePeers, type Peer } from './peer.ts';
 import { refusingEndpoint } from './silent.ts';
-import { until } from './until.ts';
+import { until } from '../../until.ts';
 
 interface Report {
   readonly stats: RelayStats;

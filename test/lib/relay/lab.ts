@@ -14,7 +14,7 @@ import type {
 } from '../../../lib/relay/index.ts';
 import type { Engine } from './engines.ts';
 import { connectPeer, servePeers, type Peer, type PeerServer } from './peer.ts';
-import { until } from './until.ts';
+import { until } from '../../until.ts';
 
 /** Timeouts that no test waits for: those that mean them set shorter ones or own the clock. */
 export const settings: RelaySettings = {

@@ -2,7 +2,7 @@ import net from 'node:net';
 import type { Endpoint } from '../../../lib/address/index.ts';
 import { takeSocketError } from '../../../lib/linux/index.ts';
 import { descriptorOf, resetSocket } from '../../../lib/relay/node/socket-handle.ts';
-import { until } from './until.ts';
+import { until } from '../../until.ts';
 
 /** One end of a TCP connection in a test: remembers everything that happened to it. */
 export class Peer {

@@ -2,7 +2,7 @@ import net from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { Endpoint } from '../../../lib/address/index.ts';
 import { acceptQueue, listeningSocket } from '../../../lib/linux/index.ts';
-import { until } from './until.ts';
+import { until } from '../../until.ts';
 import { closeSync } from 'node:fs';
 
 /** An address that never answers a connect: a listener that accepts nothing, its accept queue full. */

@@ -108,9 +108,17 @@ test('nodes can be added to a tier that is missing or empty, and to a file witho
   const text = sampleText.replace(/directors:\n.*\n/, '').trimEnd();
   t.is(addDirector(text, 'd2', { host: '10.0.0.2' }), `${text}\n\ndirectors:\n  d2: { host: 10.0.0.2 }\n`);
   const empty = sampleText.replace(/directors:\n.*\n/, 'directors: {}\n');
-  t.is(addDirector(empty, 'd2', { host: '::1' }), empty.replace('{}', '{ d2: { host: ::1 } }'));
+  t.is(addDirector(empty, 'd2', { host: '10.0.0.2' }), empty.replace('{}', '{ d2: { host: 10.0.0.2 } }'));
   const open = sampleText.trimEnd();
   t.is(addChatServer(open, 'c3', { address: '10.0.2.3:7000' }), `${open}\n  c3: { address: 10.0.2.3:7000 }`);
+});
+
+test('an IPv6 address is written so that YAML reads it back', (t) => {
+  const only = sampleText
+    .replaceAll(/10\.0\.(\d)\.(\d)/g, '"2001:db8::$1:$2"')
+    .replaceAll(/"(2001:\S+)":7000/g, '"[$1]:7000"');
+  const added = addBalancer(only, 'b9', { host: '2001:db8::9' });
+  t.is(valid(added).balancers.at(-1)?.host, '2001:db8::9');
 });
 
 test('drain and undrain leave the file as it was', (t) => {

@@ -7,7 +7,7 @@ import {
   stopReading,
 } from '../../../../lib/relay/node/socket-handle.ts';
 import { connectPeer, servePeers, type Peer } from '../peer.ts';
-import { until } from '../until.ts';
+import { until } from '../../../until.ts';
 
 async function pair(t: ExecutionContext): Promise<[Peer, Peer]> {
   const server = await servePeers({ host: '127.30.0.12' });

@@ -1,7 +1,7 @@
-const deadlineMs = 20_000;
+const deadlineMs = 10_000;
 const pollMs = 3;
 
-/** Waits until `condition` holds; rejects with `what` when it does not in twenty seconds. */
+/** Waits until `condition` holds; rejects with `what` when it does not in ten seconds. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const end = performance.now() + deadlineMs;
   while (!condition()) {

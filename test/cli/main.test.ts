@@ -1,0 +1,128 @@
+import { fileURLToPath } from 'node:url';
+import { Readable, Writable } from 'node:stream';
+import test from 'ava';
+import type { CommandIo } from '../../cli/command.ts';
+import { commands } from '../../cli/commands.ts';
+import { runCommand } from '../../cli/main.ts';
+import { version } from '../../node/index.ts';
+import { runProgram } from '../processes.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+interface Told {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Told> {
+  let out = '';
+  let err = '';
+  const io: CommandIo = {
+    out: (text) => void (out += `${text}\n`),
+    err: (text) => void (err += `${text}\n`),
+    stdin: Readable.from([]),
+    stdout: new Writable({ write: (_chunk, _encoding, done) => done() }),
+    env,
+    signal: new AbortController().signal,
+  };
+  return { code: await runCommand(args, io), out, err };
+}
+
+test('every command has help with a usage line and an example that names it', async (t) => {
+  for (const { name } of commands) {
+    const { code, out } = await run([...name.split(' '), '--help']);
+    t.is(code, 0, name);
+    t.regex(out, new RegExp(`^usage: headgate ${name}\\b`, 'i'), name);
+    t.regex(out, new RegExp(`examples?:\\s+(npx )?headgate ${name}\\b`, 'i'), name);
+  }
+});
+
+test('without a command, and with --help, all commands are listed', async (t) => {
+  const { code, out } = await run([]);
+  t.is(code, 2);
+  for (const { name, summary } of commands) t.true(out.includes(name) && out.includes(summary), name);
+  t.is((await run(['--help'])).code, 0);
+  t.deepEqual(await run(['--version']), { code: 0, out: `headgate ${version}\n`, err: '' });
+});
+
+test('a family of commands lists its members', async (t) => {
+  const { code, out } = await run(['topology']);
+  t.is(code, 2);
+  t.regex(out, /headgate topology check/);
+  t.is((await run(['topology', '--help'])).code, 0);
+});
+
+test('a mistyped command is told with what was meant, and exit code 2', async (t) => {
+  t.deepEqual(await run(['statsu']), {
+    code: 2,
+    out: '',
+    err: 'headgate: no command "statsu"; did you mean status?\n',
+  });
+  t.regex(
+    (await run(['topology', 'chekc'])).err,
+    /no command "topology chekc"; did you mean topology check\?/,
+  );
+  t.regex((await run(['xyzzy'])).err, /run headgate --help/);
+});
+
+for (const [args, says] of [
+  [['status', '--wathc'], /unknown option '--wathc'/],
+  [['status', 'x'], /unexpected argument x/],
+  [['explain'], /expected one client as IP:PORT, got none; write it as 198\.51\.100\.7:40123/],
+  [['explain', 'localhost:80'], /expected one client as IP:PORT/],
+  [['director'], /which topology\?; give --topology FILE or set HEADGATE_TOPOLOGY/],
+  [['balancer', '--topology', 'f', '--grace', '30'], /--grace 30: expected a duration such as/],
+  [
+    ['balancer', '--topology', 'f', '--log-level', 'loud'],
+    /--log-level loud: expected debug, info, warn, error/,
+  ],
+  [['chatserver-stub', '--topology', 'f', '--push-interval'], /--push-interval : expected a duration/],
+  [['up'], /expected one topology file, got 0/],
+] as const)
+  test(`usage error of one line, exit code 2: headgate ${args.join(' ')}`, async (t) => {
+    const { code, out, err } = await run(args);
+    t.is(code, 2);
+    t.is(out, '');
+    t.regex(err, says);
+    t.is(err.trim().split('\n').length, 1);
+  });
+
+test('a topology that cannot be read or is invalid is exit code 2, whoever meets it', async (t) => {
+  const folder = await temporaryFolder(t, { 'bad.yaml': 'version: 1\n' });
+  for (const args of [
+    ['up', `${folder}/none.yaml`],
+    ['up', `${folder}/bad.yaml`],
+    ['director', '--topology', `${folder}/bad.yaml`],
+    ['status', '--topology', `${folder}/bad.yaml`],
+  ]) {
+    const { code, err } = await run(args);
+    t.is(code, 2, args.join(' '));
+    t.is(err.trim().split('\n').length, 1);
+  }
+});
+
+test('without a node on this machine status says so and what to do, exit code 1', async (t) => {
+  const folder = await temporaryFolder(t);
+  const { code, err } = await run(['status'], { HEADGATE_RUNTIME_DIR: folder });
+  t.is(code, 1);
+  t.regex(
+    err,
+    /no headgate node of yours runs on this machine; start one, or name the cluster with --topology FILE/,
+  );
+});
+
+test('a Node that is too old is told so in one line', async (t) => {
+  const folder = await temporaryFolder(t, {
+    'old.cjs': "Object.defineProperty(process.versions, 'node', { value: '18.20.1' });",
+  });
+  const bin = fileURLToPath(new URL('../../../bin/headgate.js', import.meta.url));
+  const { code, stdout, stderr } = await runProgram([
+    process.execPath,
+    '--require',
+    `${folder}/old.cjs`,
+    bin,
+  ]);
+  t.is(code, 2);
+  t.is(stdout, '');
+  t.is(stderr, 'headgate: Node 18.20.1 is too old; install Node 20.19 or newer\n');
+});

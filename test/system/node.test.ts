@@ -1,0 +1,198 @@
+/** One node as an operator runs it: signals, removal and return, and what keeps it from starting. */
+import { chmod, readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { ChatClient } from '../../chatserver-stub/index.ts';
+import { headgate, startCluster, type Cluster, type ClusterSpec } from '../cluster.ts';
+import { takeLoopbackBlock, type LoopbackBlock } from '../loopback-block.ts';
+import { isRunning, runProgram, startProgram, type Output } from '../processes.ts';
+import { until } from '../until.ts';
+import { nodeStatus, statusOf, untilState, viewsOf } from './cluster-view.ts';
+
+function small(block: LoopbackBlock): ClusterSpec {
+  return {
+    services: { chat: { listen: `${block.address(1)}:9000` } },
+    directors: { d1: { host: block.address(11) } },
+    balancers: { b1: { host: block.address(21), workers: 1 }, b2: { host: block.address(22), workers: 1 } },
+    chatservers: { c1: { address: `${block.address(31)}:7000` } },
+  };
+}
+
+interface Running {
+  readonly block: LoopbackBlock;
+  readonly spec: ClusterSpec;
+  readonly cluster: Cluster;
+}
+
+async function start(t: ExecutionContext): Promise<Running> {
+  t.timeout(120_000);
+  const block = await takeLoopbackBlock(t);
+  const spec = small(block);
+  const cluster = await startCluster(t, spec);
+  for (const name of ['b1', 'b2', 'c1']) await untilState(cluster, name, 'up');
+  return { block, spec, cluster };
+}
+
+/** Somebody who stays connected through b1; resolves when logged in. */
+async function personOnB1(t: ExecutionContext, { block, cluster }: Running): Promise<ChatClient> {
+  for (let number = 1; ; number++) {
+    const client = new ChatClient({ host: block.address(1), port: 9000, name: `person${number}` });
+    t.teardown(() => client.close());
+    await until(() => client.connected, { describe: `person${number} to be logged in` });
+    const counted = await until(
+      async () => {
+        const status = await statusOf(cluster);
+        const [one, two] = ['b1', 'b2'].map((name) => nodeStatus(status, name)!.connections);
+        return one! + two! === number && { one: one! };
+      },
+      { describe: 'the balancers to count everybody' },
+    );
+    if (counted.one > 0) return client;
+  }
+}
+
+test.serial('every counter of every tier is explained in docs/counters.md, and no other is', async (t) => {
+  const { cluster } = await start(t);
+  const page = await readFile(path.join('docs', 'counters.md'), 'utf8');
+  const status = await statusOf(cluster);
+  for (const [heading, counters] of [
+    ['Director', nodeStatus(status, 'd1')!.counters],
+    ['Balancer', nodeStatus(status, 'b1')!.counters],
+    ['Chat server stub', nodeStatus(status, 'c1')!.counters],
+    ['Control channel', nodeStatus(status, 'd1')!.control],
+  ] as const) {
+    const section = page.split(`## ${heading}\n`)[1]!.split('\n## ')[0]!;
+    const explained = [...section.matchAll(/^\| `(\w+)`/gm)].map(([, counter]) => counter!);
+    t.deepEqual(explained.toSorted(), Object.keys(counters).toSorted(), heading);
+  }
+});
+
+test.serial('SIGTERM drains: new connections go elsewhere, those there stay until they leave', async (t) => {
+  const running = await start(t);
+  const { cluster } = running;
+  const person = await personOnB1(t, running);
+  const b1 = cluster.node('b1');
+  b1.signal('SIGTERM');
+  await b1.line(/SIGTERM: draining \d+ connections?, at most 30 s/);
+  await until(
+    async () =>
+      viewsOf(await statusOf(cluster), 'b1').every(({ services }) => services['chat'] === 'draining'),
+    {
+      describe: 'the director to know that b1 drains',
+    },
+  );
+  await person.say('still here');
+  t.is(b1.exit, undefined);
+  person.close();
+  t.deepEqual(await b1.exited, { code: 0, signal: null });
+});
+
+test.serial('a second SIGTERM ends a draining node at once', async (t) => {
+  const running = await start(t);
+  await personOnB1(t, running);
+  const b1 = running.cluster.node('b1');
+  b1.signal('SIGTERM');
+  await b1.line(/SIGTERM: draining/);
+  b1.signal('SIGTERM');
+  await b1.line(/SIGTERM again: ending now/);
+  t.deepEqual(await b1.exited, { code: 0, signal: null });
+});
+
+test.serial('the grace ends a drain that nobody ends', async (t) => {
+  const running = await start(t);
+  await personOnB1(t, running);
+  await running.cluster.rewrite({ ...running.spec, settings: { grace: '1s' } });
+  const b1 = running.cluster.node('b1');
+  await b1.line(/topology \w+ replaces/);
+  b1.signal('SIGTERM');
+  await b1.line(/draining \d+ connections?, at most 1 s/);
+  t.deepEqual(await b1.exited, { code: 0, signal: null });
+});
+
+test.serial('a removed balancer keeps its people, and works on when it is put back', async (t) => {
+  const running = await start(t);
+  const { cluster, spec } = running;
+  const person = await personOnB1(t, running);
+  const b1 = cluster.node('b1');
+  await cluster.rewrite({ ...spec, balancers: { b2: spec.balancers['b2']! } });
+  await b1.line(/b1 was removed from the topology: it takes nothing new and ends with its last connection/);
+  await until(async () => viewsOf(await statusOf(cluster), 'b1').some(({ draining }) => draining), {
+    describe: 'the director to show b1 as draining',
+  });
+  await person.say('still here');
+  await cluster.rewrite(spec);
+  await b1.line(/b1 is in the topology again/);
+  await until(async () => viewsOf(await statusOf(cluster), 'b1').every(({ draining }) => !draining), {
+    describe: 'the director to use b1 again',
+  });
+  person.close();
+  await until(async () => nodeStatus(await statusOf(cluster), 'b1')?.connections === 0, {
+    describe: 'b1 to be idle',
+  });
+  t.is(b1.exit, undefined, 'it stays');
+});
+
+test.serial('SIGHUP reads the topology again', async (t) => {
+  const { cluster } = await start(t);
+  const d1 = cluster.node('d1');
+  d1.signal('SIGHUP');
+  await d1.line(/SIGHUP: reading the topology again/);
+  await d1.line(/the topology is unchanged/);
+  t.pass();
+});
+
+test.serial('when up is killed outright, no node outlives it', async (t) => {
+  t.timeout(120_000);
+  const running = await start(t);
+  const { cluster } = running;
+  for (const name of ['d1', 'b1', 'b2', 'c1']) await cluster.node(name).end();
+  const up = await startProgram(t, [...headgate, 'up', cluster.file], { env: cluster.env });
+  await up.line(/cluster test is up/, { timeoutMs: 60_000 });
+  const pids = (await statusOf(cluster)).nodes.flatMap(({ status }) => [
+    status!.pid,
+    ...(status!.workers ?? []).map(({ pid }) => pid),
+  ]);
+  up.signal('SIGKILL');
+  await until(() => pids.every((pid) => !isRunning(pid)), { describe: 'every node to end' });
+  t.pass();
+});
+
+test.serial('what keeps a node from starting is one line with the cure', async (t) => {
+  const { block, spec, cluster } = await start(t);
+  const run = (tier: string, ...args: string[]): Promise<Output> =>
+    runProgram([...headgate, tier, '--topology', cluster.file, ...args], { env: cluster.env });
+  const tells = async (output: Promise<Output>, code: number, says: RegExp): Promise<void> => {
+    const { code: got, stderr } = await output;
+    t.is(got, code, stderr);
+    t.regex(stderr, says);
+    t.is(stderr.trim().split('\n').length, 1, stderr);
+  };
+  await tells(run('director'), 1, /address already in use|another process listens/);
+  await tells(run('balancer'), 1, /several balancers are on this machine; pass --node with one of b1, b2/);
+  await tells(run('balancer', '--node', 'b3'), 1, /there is no balancer b3; did you mean b\d\?/);
+  await tells(run('balancer', '--node', 'c1'), 1, /c1 is a chat server; balancers are b1, b2/);
+  await tells(run('balancer', '--node', 'b1'), 1, /balancer b1: .*127\.\S+:9000/);
+
+  // A control port that somebody else has.
+  const other = createServer().listen(7400, block.address(23));
+  t.teardown(() => other.close());
+  await once(other, 'listening');
+  await cluster.rewrite({
+    ...spec,
+    balancers: { ...spec.balancers, b3: { host: block.address(23), workers: 1 } },
+  });
+  await tells(run('balancer', '--node', 'b3'), 1, /balancer b3: .*7400.*(taken|in use|listens).*control/);
+
+  await chmod(path.join(path.dirname(cluster.file), 'cluster.key'), 0o644);
+  await tells(run('balancer', '--node', 'b1'), 1, /cluster\.key.*; chmod 600 /);
+  await chmod(path.join(path.dirname(cluster.file), 'cluster.key'), 0o600);
+
+  const open = path.join(path.dirname(cluster.file), 'open');
+  await runProgram(['mkdir', '-m', '0777', open]);
+  const exposed = runProgram([...headgate, 'balancer', '--topology', cluster.file, '--node', 'b1'], {
+    env: { HEADGATE_RUNTIME_DIR: open },
+  });
+  await tells(exposed, 1, /others may enter it; set HEADGATE_RUNTIME_DIR to a directory of mode 0700/);
+});
