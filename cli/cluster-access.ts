@@ -9,6 +9,9 @@ export const askerName = 'headgate-cli';
 
 export const askTimeoutMs = 5_000;
 
+/** A node on the same machine that takes longer is stopped. */
+const localTimeoutMs = 1_000;
+
 export interface TopologyAccess {
   readonly topology: Topology;
   readonly key: ControlKey;
@@ -44,16 +47,8 @@ export interface LocalNode {
  * and HEADGATE_CLI_WHICH_CLUSTER when they belong to different topology files. Close the connections.
  */
 export async function connectLocalNodes(env: Readonly<NodeJS.ProcessEnv>): Promise<readonly LocalNode[]> {
-  const nodes: LocalNode[] = [];
-  for (const path of localSockets(env)) {
-    try {
-      const connection = await connectLocal(path, askTimeoutMs);
-      const status = await connection.request(statusMethod, null, askTimeoutMs);
-      nodes.push({ connection, status: status as unknown as NodeStatus });
-    } catch {
-      // It ended while being asked, or hangs: the others answer.
-    }
-  }
+  const asked = await Promise.all(localSockets(env).map(askLocal));
+  const nodes = asked.filter((node) => node !== undefined);
   const files = [...new Set(nodes.map(({ status }) => status.file))];
   if (nodes.length === 0)
     throw new HeadgateError('HEADGATE_CLI_NO_NODE', 'no headgate node of yours runs on this machine');
@@ -65,6 +60,19 @@ export async function connectLocalNodes(env: Readonly<NodeJS.ProcessEnv>): Promi
     );
   }
   return nodes;
+}
+
+/** Undefined when it ended while being asked, or hangs: the others answer. */
+async function askLocal(path: string): Promise<LocalNode | undefined> {
+  let connection: ControlConnection | undefined;
+  try {
+    connection = await connectLocal(path, localTimeoutMs);
+    const status = await connection.request(statusMethod, null, localTimeoutMs);
+    return { connection, status: status as unknown as NodeStatus };
+  } catch {
+    connection?.close();
+    return undefined;
+  }
 }
 
 export function closeAll(nodes: readonly LocalNode[]): void {

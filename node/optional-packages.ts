@@ -6,6 +6,6 @@ export async function missingRawSocket(): Promise<string | undefined> {
     await import(name);
     return undefined;
   } catch {
-    return 'the optional package raw-socket is not installed; forwarding with "proxy" does not need it';
+    return 'the optional package raw-socket is not installed or not built; forwarding with "proxy" does not need it';
   }
 }

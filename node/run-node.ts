@@ -4,6 +4,7 @@
  */
 import { unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { formatEndpoint, sameEndpoint } from '../lib/address/index.ts';
 import { every, systemClock, type Timer } from '../lib/clock/index.ts';
@@ -164,9 +165,11 @@ class NodeProcess {
     if (this.#ending || this.#tier === undefined) return;
     try {
       await this.#tier.apply(topology);
-      const before = this.#topology.hash;
+      const before = this.#topology;
       this.#topology = topology;
-      this.#log.info(`topology ${topology.hash} replaces ${before}`);
+      this.#log.info(`topology ${topology.hash} replaces ${before.hash}`);
+      if (before.cluster !== topology.cluster || !isDeepStrictEqual(before.secret, topology.secret))
+        this.#log.warn("a changed cluster name or secret is used from this node's next start on");
       await this.#followOwnAddress(this.#findAddress(topology));
     } catch (error) {
       this.#log.error(

@@ -4,14 +4,10 @@ import { startSupervisor } from '../../balancer/start-balancer.ts';
 import type { Supervisor } from '../../balancer/supervisor.ts';
 import type { Endpoint } from '../../lib/address/index.ts';
 import { systemClock } from '../../lib/clock/index.ts';
-import {
-  ControlKey,
-  createControlServer,
-  type ControlPeer,
-  type ControlServer,
-} from '../../lib/control/index.ts';
+import { ControlKey, createControlServer, type ControlServer } from '../../lib/control/index.ts';
 import type { WatchedNode } from '../../node/node-status.ts';
 import type { Topology } from '../../topology/index.ts';
+import { deliveringLate } from '../late-delivery.ts';
 import { aBalancer, aChatServer, aService, aTopology } from '../topology-fixture.ts';
 import { FakeChatServer } from './chat-server.ts';
 import { Client, type ClientOptions } from './client.ts';
@@ -117,7 +113,7 @@ export async function running(
       topology,
       node: 'b1',
       key,
-      control: delivering(control, told),
+      control: deliveringLate(control, told),
       log: logger,
       logFormat: 'json',
       clock: systemClock,
@@ -135,25 +131,6 @@ export async function running(
     () => node.status().watches.filter(({ state }) => state === 'up').length >= ready,
   );
   return it;
-}
-
-/** A control server whose peers confirm a message only when `told` has resolved. */
-function delivering(control: ControlServer, told: Promise<void>): ControlServer {
-  const late = (peer: ControlPeer): ControlPeer => ({
-    identity: peer.identity,
-    remote: peer.remote,
-    id: peer.id,
-    local: peer.local,
-    notify: (method, body, flushed) => peer.notify(method, body, () => void told.then(flushed)),
-    onClose: (run) => peer.onClose(run),
-  });
-  return {
-    handle: (method, handler) => control.handle(method, (body, peer) => handler(body, late(peer))),
-    listen: (endpoint) => control.listen(endpoint),
-    listenLocal: (path) => control.listenLocal(path),
-    stats: () => control.stats(),
-    close: () => control.close(),
-  };
 }
 
 /** Calls `take` with each whole line of what comes in chunks. */

@@ -13,10 +13,10 @@ import {
 } from './helpers.ts';
 
 /** Beats a chat server as a balancer does. */
-function beat(t: Teardown, { host, controlPort }: RunningChatServer): Heartbeats {
+function beat(t: Teardown, { host, controlPort }: RunningChatServer, intervalMs = 200): Heartbeats {
   const heartbeats = createHeartbeats({
     identity: { key, cluster: 'chat', node: 'b1' },
-    settings: { intervalMs: 200, misses: 3, rises: 2, deadAfterMs: 10_000 },
+    settings: { intervalMs, misses: 3, rises: 2, deadAfterMs: 10_000 },
     log: quiet,
     onChange: () => undefined,
   });
@@ -58,6 +58,28 @@ test('a chat server that drains tells its balancers and then stops listening', a
   await says(heartbeats, 'serving', 0);
   const drained = c1!.node.drain();
   await says(heartbeats, 'draining', 0);
+  await drained;
+  const late = new Talker(t, c1!.endpoint);
+  t.is(await late.ended(), 'reset');
+});
+
+test('a chat server that drains goes on accepting until its balancers have been told', async (t) => {
+  // Three intervals are minutes: only the balancers can end the wait.
+  const heartbeat = { intervalMs: 60_000, misses: 3, rises: 1, deadAfterMs: 10_000 };
+  let tell = (): void => {};
+  const told = new Promise<void>((resolve) => (tell = resolve));
+  const [c1] = await startCluster(t, ['127.60.8.3'], { topology: { heartbeat }, told });
+  const heartbeats = beat(t, c1!, heartbeat.intervalMs);
+  await says(heartbeats, 'serving', 0);
+  const drained = c1!.node.drain();
+  await until(() => heartbeats.health('c1')?.reply?.services['chat']?.state === 'draining', {
+    describe: 'the heartbeat to say draining',
+  });
+  const early = new Talker(t, c1!.endpoint);
+  await early.login('early');
+  early.socket.end();
+  await early.ended();
+  tell();
   await drained;
   const late = new Talker(t, c1!.endpoint);
   t.is(await late.ended(), 'reset');

@@ -13,6 +13,7 @@ import { parseServerMessage } from '../../chatserver-stub/server-messages.ts';
 import { systemClock, type Clock } from '../../lib/clock/index.ts';
 import { ControlKey, createControlServer, type BoundControlServer } from '../../lib/control/index.ts';
 import type { ChatServer, Topology } from '../../topology/index.ts';
+import { deliveringLate } from '../late-delivery.ts';
 import type { Teardown } from '../processes.ts';
 import { until } from '../until.ts';
 
@@ -85,6 +86,8 @@ export interface ClusterOptions extends ChatServerOptions {
   /** Where `from` finds the control port of `to`; default: at the port itself. */
   readonly way?: (from: string, to: string, port: number) => number;
   readonly entry?: Partial<ChatServer>;
+  /** What a chat server announces counts as delivered when this has resolved; default: when it is. */
+  readonly told?: Promise<void>;
 }
 
 /** Starts chat servers that know each other; `hosts` are loopback addresses, the nodes are c1, c2, …. */
@@ -98,6 +101,7 @@ export async function startCluster(
     topology,
     clock = systemClock,
     entry,
+    told = Promise.resolve(),
     ...serverOptions
   } = options;
   const controls = hosts.map((host, index) => ({
@@ -118,7 +122,7 @@ export async function startCluster(
         topology: topologyOf(entries, topology),
         node: name,
         key,
-        control,
+        control: deliveringLate(control, told),
         log: quiet,
         logFormat: 'json',
         clock,

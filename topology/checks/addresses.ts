@@ -120,8 +120,10 @@ function sameMachineDirectors({ file }: CheckedFile): readonly Finding[] {
   const seen = new Map<string, string>();
   const findings: Finding[] = [];
   for (const [name, { host }] of Object.entries(file.directors)) {
-    const other = seen.get(host);
-    if (other === undefined) seen.set(host, name);
+    // Every loopback address is the same machine.
+    const machine = addressKind(host) === 'loopback' ? 'loopback' : host;
+    const other = seen.get(machine);
+    if (other === undefined) seen.set(machine, name);
     else {
       const message = mismatch(
         'one director per machine',

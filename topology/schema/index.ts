@@ -38,7 +38,8 @@ export const topologySchema = z
       cluster: documented(name(), {
         about: 'Name of the cluster. Nodes of different clusters do not talk to each other.',
         unit: 'name',
-        effect: 'None by itself; the default hashKey is derived from it.',
+        effect:
+          'None by itself; the default hashKey is derived from it. Nodes use a changed name from their next start on.',
       }),
       secret: documented(
         z
@@ -55,7 +56,7 @@ export const topologySchema = z
                     'Key file, mode 0600, made by headgate topology new-secret. Relative to the topology file.',
                   unit: 'path',
                   defaultText: 'none',
-                  effect: 'None: clients do not use it.',
+                  effect: 'None: clients do not use it. Nodes use a changed secret from their next start on.',
                 },
               ),
               env: documented(
@@ -67,7 +68,7 @@ export const topologySchema = z
                   about: 'Environment variable that holds the key, in the same form as the key file.',
                   unit: 'name of a variable',
                   defaultText: 'none',
-                  effect: 'None: clients do not use it.',
+                  effect: 'None: clients do not use it. Nodes use a changed secret from their next start on.',
                 },
               ),
             },
@@ -77,7 +78,7 @@ export const topologySchema = z
         {
           about: `Where the cluster secret is: ${secretKey}. It authenticates heartbeats and the admin API.`,
           unit: 'map',
-          effect: 'None: clients do not use it.',
+          effect: 'None: clients do not use it. Nodes use a changed secret from their next start on.',
         },
       ),
       hashKey: documented(

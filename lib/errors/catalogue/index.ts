@@ -11,6 +11,7 @@ import { nodeErrors } from './node.ts';
 import { relayErrors } from './relay.ts';
 import { topologyErrors } from './topology.ts';
 import { uringErrors } from './uring.ts';
+import { xdpErrors } from './xdp.ts';
 
 export type { CatalogueEntry } from './entry.ts';
 
@@ -23,6 +24,7 @@ const parts = {
   ...uringErrors,
   ...relayErrors,
   ...directorErrors,
+  ...xdpErrors,
   ...balancerErrors,
   ...chatErrors,
   ...nodeErrors,

@@ -4,7 +4,7 @@ import { part } from './entry.ts';
 export const uringErrors = part({
   HEADGATE_URING_UNAVAILABLE: {
     meaning:
-      'io_uring is missing in this kernel, forbidden to this process, or lacks something that is needed.',
+      'The kernel interface io_uring is missing in this kernel, forbidden to this process, or lacks something that is needed.',
     cure: "use Linux 6.7 or newer and allow io_uring (sysctl kernel.io_uring_disabled=0, the container's seccomp profile)",
   },
   HEADGATE_URING_SIZE: {

@@ -85,7 +85,8 @@ test('a server out of descriptors does not crash, and serves again when there ar
   await t.throwsAsync(join(t, endpoint, { timeoutMs: 500 }));
   for (const { socket } of clients) socket.destroy();
   await until(() => clients.every(({ socket }) => socket.closed), 'all closed');
-  const connection = await join(t, endpoint);
+  // The server sees the descriptors come back one by one.
+  const connection = await until(() => join(t, endpoint), 'the server to serve again');
   t.is(await connection.request('ping', null, 10_000), null);
   t.is(child.exitCode, null);
 });

@@ -4,6 +4,7 @@ import { Lab } from './lab.ts';
 import { linuxAvailable } from '../../../lib/linux/index.ts';
 import { ManualClock } from '../../manual-clock.ts';
 import { until } from '../../until.ts';
+import { waitsForKeepalive } from './kernel-queues.ts';
 
 /** Who resets, and whether the other end reads what is under way. */
 export const rst = test.macro<[Engine, 'client' | 'server']>({
@@ -98,6 +99,32 @@ export const userTimeout = test.macro<[Engine]>({
     t.is((await lab.router.record()).reason, 'client-timeout');
     await server.hearsRst();
     await lab.audit(t);
+  },
+});
+
+export const keepalive = test.macro<[Engine]>({
+  title: (_, { name }) => `${name}: both sides of a silent connection are asked whether they still live`,
+  async exec(t, engine) {
+    if (process.platform !== 'linux') {
+      t.log('skipped: only Linux shows the timers of its connections');
+      t.pass();
+      return;
+    }
+    const probed = async (keepaliveMs: number): Promise<readonly boolean[]> => {
+      const lab = await Lab.start(t, engine, { settings: { keepaliveMs } });
+      const [client, server] = await lab.pair();
+      client.send('once');
+      await server.hears('once');
+      const looks = [client, server].map(({ socket }) => (): boolean => {
+        const peer = { host: socket.localAddress!, port: socket.localPort! };
+        return waitsForKeepalive({ host: socket.remoteAddress!, port: socket.remotePort! }, peer);
+      });
+      // Other timers end by themselves within a moment.
+      if (keepaliveMs === 0) await until(() => looks.every((look) => !look()), 'no timer is left');
+      return looks.map((look) => look());
+    };
+    t.deepEqual(await probed(60_000), [true, true]);
+    t.deepEqual(await probed(0), [false, false]);
   },
 });
 

@@ -17,6 +17,7 @@ for (const engine of engines) {
     test(ends.rstAfterFin, engine, side);
   }
   test(ends.writeToGone, engine);
+  test(ends.keepalive, engine);
   test(ends.reset, engine);
   test(ends.close, engine);
 

@@ -12,14 +12,23 @@ export interface KernelQueues {
 
 /** Throws when there is no such connection. */
 export function kernelQueues(local: Endpoint, remote: Endpoint): KernelQueues {
+  const [unsent = '', unread = ''] = columns(local, remote)[4]!.split(':');
+  return { unsent: parseInt(unsent, 16), unread: parseInt(unread, 16) };
+}
+
+/** Whether the IPv4 connection local → remote, which is idle, waits to be probed. Throws when there is none. */
+export function waitsForKeepalive(local: Endpoint, remote: Endpoint): boolean {
+  // tr 2: no retransmission is due; another timer runs, and an idle connection has no other.
+  return columns(local, remote)[5]!.startsWith('02:');
+}
+
+function columns(local: Endpoint, remote: Endpoint): readonly string[] {
   const wanted = `${hex(local)} ${hex(remote)}`;
   // The file is read in pieces, between which a line may slip from one to the other.
   for (let attempt = 0; attempt < 20; attempt++) {
     for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n')) {
-      const [, from, peer, , queues] = line.trim().split(/\s+/);
-      if (`${from} ${peer}` !== wanted || queues === undefined) continue;
-      const [unsent = '', unread = ''] = queues.split(':');
-      return { unsent: parseInt(unsent, 16), unread: parseInt(unread, 16) };
+      const found = line.trim().split(/\s+/);
+      if (found.length > 5 && `${found[1]} ${found[2]}` === wanted) return found;
     }
   }
   throw new Error(`no connection ${wanted} in /proc/net/tcp`);

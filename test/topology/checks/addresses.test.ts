@@ -119,6 +119,18 @@ const conflicts: readonly (readonly [string, string, readonly string[]])[] = [
     ],
   ],
   [
+    'two directors with different loopback addresses',
+    file(
+      '127.0.0.1:9000',
+      'd1: { host: 127.0.0.1 }, d2: { host: 127.0.0.2 }',
+      'b1: { host: 127.0.1.1 }',
+      'c1: { address: 127.0.2.1:7000 }',
+    ),
+    [
+      't.yaml:5:51: directors.d2.host: expected one director per machine, got 127.0.0.2, where d1 listens on the same VIPs',
+    ],
+  ],
+  [
     'two directors on one machine',
     sampleWith('d1: { host: 10.0.0.1 }', 'd1: { host: 10.0.0.1 }\n  d2: { host: 10.0.0.1, control: 7401 }'),
     [

@@ -1,0 +1,65 @@
+/**
+ * Why a packet went where it went: one per packet, of these or of the service's. Each is a per-CPU sum in the
+ * kernel, in this order; new ones go to the end.
+ */
+
+/** Packets on their way to a balancer, per service. All expected in production. */
+export const forwardCounters = [
+  /** Followed an entry of the flow table. */
+  'forwardHit',
+  /** A SYN that made an entry. */
+  'forwardNew',
+  /** Neither entry nor SYN: followed the Maglev table and made an evictable entry. */
+  'forwardStray',
+  /** An ICMP error about a flow. */
+  'forwardIcmp',
+] as const;
+
+export type ForwardCounter = (typeof forwardCounters)[number];
+
+/** Index of a forward counter among those of a service. */
+export function forwardCounterIndex(counter: ForwardCounter): number {
+  return forwardCounters.indexOf(counter);
+}
+
+/** All others, of the whole plane. */
+export const counterNames = [
+  // Expected in production.
+  /** Not for us, or not for a service of ours: untouched. */
+  'passOther',
+  /** Carries a VLAN tag: untouched, the kernel unwraps it. */
+  'passVlan',
+  /** An ICMP echo to a VIP, answered. */
+  'echo',
+  /** Too big for the tunnel: answered with ICMP. */
+  'tooBig',
+  // Not expected, or only in small numbers.
+  /** The IP header is cut off or of an unknown version, so nobody can say whose it is: untouched. */
+  'passMalformed',
+  /** For a VIP, but cut off or of lengths that contradict each other. */
+  'dropMalformed',
+  /** TCP or ICMP for a VIP with IP options or IPv6 extension headers. */
+  'dropOptions',
+  /** A fragment of TCP or ICMP for a VIP: only the first one has ports. */
+  'dropFragment',
+  /** A SYN without an eligible balancer, answered with RST. */
+  'resetNoBalancer',
+  /** Neither entry, nor SYN, nor an eligible balancer. */
+  'dropNoBalancer',
+  /** A packet of a dead balancer's flow, answered with RST. */
+  'resetDead',
+  /** A RST or an ICMP error of a dead balancer's flow. */
+  'dropDead',
+  /** The service's or the balancer's entry cannot be carried out, or the driver left no room. */
+  'dropInternal',
+  /** The flow table took no entry; the packet was forwarded. Counted beside the packet's own counter. */
+  'flowLost',
+] as const;
+
+export type PlaneCounter = (typeof counterNames)[number];
+export type Counter = ForwardCounter | PlaneCounter;
+
+/** Index of a plane counter. */
+export function counterIndex(counter: PlaneCounter): number {
+  return counterNames.indexOf(counter);
+}

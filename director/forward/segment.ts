@@ -1,0 +1,107 @@
+/** TCP for a service: flow table, else Maglev table. */
+import { TcpFlag, tcpLayout } from '../../lib/packet/index.ts';
+import type { Segment } from './classify.ts';
+import type { ForwardCounter } from './counters.ts';
+import { BalancerState, beginFlags, beginMask, FlowState } from './numbers.ts';
+import { drop, send, type Outcome } from './outcome.ts';
+import { ownerOf, pick, type Picked } from './pick.ts';
+import { resetOf } from './reset.ts';
+import { rewrite } from './rewrite.ts';
+import {
+  flowKey,
+  keyText,
+  type FlowChange,
+  type FlowEntry,
+  type FlowTable,
+  type ForwardState,
+} from './state.ts';
+
+/** A segment on its way. */
+interface Passage {
+  readonly frame: Uint8Array;
+  readonly segment: Segment;
+  readonly state: ForwardState;
+  readonly key: string;
+  readonly port: number;
+  readonly flags: number;
+  readonly ack: number;
+  readonly tick: number;
+}
+
+export function forwardSegment(
+  frame: Uint8Array,
+  segment: Segment,
+  state: ForwardState,
+  tick: number,
+): Outcome {
+  const { sourcePort: port, flags, acknowledgment: ack } = tcpLayout.read(frame, segment.at);
+  const key = keyText(flowKey(segment.source, port, segment.service.index));
+  const passage: Passage = { frame, segment, state, key, port, flags, ack, tick };
+  const begins = (flags & beginMask) === beginFlags;
+  const table: FlowTable = state.flows.confirmed.has(key) ? 'confirmed' : 'unconfirmed';
+  const entry = state.flows[table].get(key);
+  const owner = entry === undefined ? undefined : ownerOf(state, entry);
+  if (entry === undefined || owner === undefined) return begin(passage, begins);
+  const dead = owner.balancer.state === BalancerState.Dead;
+  if (begins) {
+    // SYN cookies and lost answers repeat a SYN of a living flow; only an ended one may begin anew.
+    if (dead || entry.state === FlowState.Closing) return begin(passage, begins);
+    return follow(passage, owner, entry, [], 'forwardHit');
+  }
+  if (dead) {
+    return (flags & TcpFlag.Rst) === 0 ? send(resetOf(frame, segment), 'resetDead') : drop(frame, 'dropDead');
+  }
+  const seen = afterSegment(entry, passage);
+  return follow(passage, owner, seen, [{ table, key, entry: seen }], 'forwardHit');
+}
+
+/** The entry after a segment that does not begin a connection. */
+function afterSegment(entry: FlowEntry, { flags, ack, tick }: Passage): FlowEntry {
+  const hasAck = (flags & TcpFlag.Ack) !== 0;
+  const ends = (flags & (TcpFlag.Fin | TcpFlag.Rst)) !== 0;
+  const opened = hasAck && entry.state === FlowState.Opening ? FlowState.Established : entry.state;
+  return {
+    ...entry,
+    state: ends ? FlowState.Closing : opened,
+    lastAck: hasAck ? ack : entry.lastAck,
+    lastSeen: tick,
+  };
+}
+
+/** No entry that holds: the Maglev table decides. */
+function begin(passage: Passage, begins: boolean): Outcome {
+  const { frame, segment, state, key, port, tick } = passage;
+  const { service, source } = segment;
+  const picked = pick(state, service, source, port);
+  if (picked === undefined) {
+    // A reset would end a living connection whose entry was evicted; only a SYN can do without.
+    return begins ? send(resetOf(frame, segment), 'resetNoBalancer') : drop(frame, 'dropNoBalancer');
+  }
+  const { index, balancer } = picked;
+  const opening: FlowEntry = {
+    balancer: index,
+    generation: balancer.generation,
+    state: FlowState.Opening,
+    mode: service.mode,
+    lastAck: 0,
+    lastSeen: tick,
+  };
+  const entry = begins ? opening : afterSegment(opening, passage);
+  const changes: FlowChange[] = [{ table: 'unconfirmed', key, entry }];
+  if (state.flows.confirmed.has(key)) changes.push({ table: 'confirmed', key, entry: undefined });
+  return follow(passage, picked, entry, changes, begins ? 'forwardNew' : 'forwardStray');
+}
+
+function follow(
+  { frame, segment, state }: Passage,
+  owner: Picked,
+  entry: FlowEntry,
+  changes: readonly FlowChange[],
+  counter: ForwardCounter,
+): Outcome {
+  const rewritten = rewrite(frame, segment, entry.mode, owner.balancer, state.config);
+  if (rewritten.kind === 'tooBig') return send(rewritten.packet, 'tooBig', changes);
+  if (rewritten.kind === 'impossible') return drop(frame, 'dropInternal', changes);
+  const to = { service: segment.service.index, balancer: owner.index };
+  return { ...send(rewritten.packet, counter, changes), to };
+}

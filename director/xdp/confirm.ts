@@ -1,0 +1,98 @@
+/**
+ * The owner has the last word: balancers confirm and disown connections in batches. Confirmed flows move from the map
+ * that evicts to the one that does not.
+ */
+import { isHeadgateError } from '../../lib/errors/index.ts';
+import { FlowState, type FlowEntry } from '../forward/index.ts';
+import type { DataPath } from './data-path.ts';
+import { decodeFlow, encodeFlow } from './encode.ts';
+
+/** Who confirms, and what entries look like that it knows and we do not. */
+export type Owner = Pick<FlowEntry, 'balancer' | 'generation' | 'mode'>;
+
+export interface Confirmed {
+  /** Not evictable from now on. */
+  readonly moved: number;
+  /** Of these, entries that had been evicted or named another balancer. */
+  readonly restored: number;
+  /** Confirmed before. */
+  readonly known: number;
+  /** Confirmed by another balancer before: left alone. Not expected. */
+  readonly contested: number;
+  /** The map is full: they stay evictable. Not expected: an alarm comes before. */
+  readonly full: number;
+}
+
+/** Confirms the flows of `keys` (bytes of flowKey()) for their owner; `tick` dates entries that are restored. */
+export function confirmFlows(
+  { maps }: Pick<DataPath, 'maps'>,
+  owner: Owner,
+  keys: readonly Uint8Array[],
+  tick: number,
+): Confirmed {
+  let restored = 0;
+  let known = 0;
+  let contested = 0;
+  let moved = 0;
+  let full = 0;
+  for (const key of keys) {
+    const old = maps.flows.peek(key);
+    if (old !== undefined) {
+      if (ownedBy(decodeFlow(old), owner)) known++;
+      else contested++;
+      continue;
+    }
+    const opening = maps.flows_new.peek(key);
+    const seen = opening === undefined ? undefined : decodeFlow(opening);
+    const entry = seen !== undefined && ownedBy(seen, owner) ? seen : restoredEntry(owner, tick);
+    // First there, then gone here: packets look in this order too.
+    if (!added(maps.flows, key, encodeFlow(entry))) {
+      full++;
+      continue;
+    }
+    maps.flows_new.delete(key);
+    moved++;
+    if (entry !== seen) restored++;
+  }
+  return { moved, restored, known, contested, full };
+}
+
+function added(flows: DataPath['maps']['flows'], key: Uint8Array, value: Uint8Array): boolean {
+  try {
+    flows.update(key, value);
+    return true;
+  } catch (error) {
+    if (isHeadgateError(error, 'HEADGATE_BPF_MAP') && error.facts['full'] === true) return false;
+    throw error;
+  }
+}
+
+function restoredEntry(owner: Owner, tick: number): FlowEntry {
+  return { ...owner, state: FlowState.Established, lastAck: 0, lastSeen: tick };
+}
+
+function ownedBy(entry: FlowEntry, { balancer, generation }: Owner): boolean {
+  return entry.balancer === balancer && entry.generation === generation;
+}
+
+/**
+ * Removes the flows of `keys` that are `owner`'s and answers how many there were. Opening ones stay: the client may
+ * just be coming back with the same port.
+ */
+export function disownFlows(
+  { maps }: Pick<DataPath, 'maps'>,
+  owner: Owner,
+  keys: readonly Uint8Array[],
+): number {
+  let removed = 0;
+  for (const map of [maps.flows, maps.flows_new]) {
+    for (const key of keys) {
+      const value = map.peek(key);
+      if (value === undefined) continue;
+      const entry = decodeFlow(value);
+      if (entry.state === FlowState.Opening || !ownedBy(entry, owner)) continue;
+      if (map.delete(key)) removed++;
+    }
+  }
+  return removed;
+}

@@ -1,0 +1,221 @@
+import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { HeadgateError, isHeadgateError } from '../../lib/errors/index.ts';
+import { layout, u32 } from '../../lib/layout/index.ts';
+import {
+  BpfMap,
+  isBpffs,
+  Link,
+  loadCollection,
+  type MappedMemory,
+  requireBpffs,
+  type Collection,
+  type XdpMode,
+} from '../../lib/linux/bpf/index.ts';
+import { configLayout, layoutVersion } from '../forward/index.ts';
+import { mapSpecs, type Capacity } from './maps.ts';
+import { forwardProgram } from './program/index.ts';
+
+/** What is pinned beside the maps to say what they are. */
+const aboutLayout = layout('about', { version: u32, tableSize: u32 }, { size: 8 });
+const aboutSpec = { type: 'array', keySize: 4, valueSize: aboutLayout.size, maxEntries: 1 } as const;
+
+/** Pin names; all others are names of maps. `about` is pinned when all maps are, `link` at the very end. */
+const aboutPin = 'about';
+const linkPin = 'link';
+
+export interface DataPathOptions {
+  /** Directory of its own on a bpf file system; made when it is missing. One per director and interface. */
+  readonly directory: string;
+  readonly ifindex: number;
+  readonly mode: XdpMode;
+  readonly capacity: Capacity;
+}
+
+function spec(capacity: Capacity) {
+  return {
+    maps: mapSpecs(capacity),
+    programs: { headgate: forwardProgram(capacity.tableSize) },
+  } as const;
+}
+
+export type DataPathMaps = Collection<ReturnType<typeof spec>>['maps'];
+
+/**
+ * The program on its interface, and its maps, pinned: they outlive this process. Owns descriptors only; close() and
+ * the death of the process leave packets flowing, detach() ends it.
+ */
+export class DataPath {
+  readonly capacity: Capacity;
+  /** Whether maps and flows of an earlier process are used. */
+  readonly adopted: boolean;
+  /** How the program is attached; undefined when an earlier process attached it. */
+  readonly mode: 'native' | 'generic' | undefined;
+  readonly #directory: string;
+  readonly #collection: Collection<ReturnType<typeof spec>>;
+  readonly #link: Link;
+  readonly #config: MappedMemory;
+
+  private constructor(
+    options: DataPathOptions,
+    collection: Collection<ReturnType<typeof spec>>,
+    adopted: boolean,
+  ) {
+    this.capacity = options.capacity;
+    this.adopted = adopted;
+    this.#directory = options.directory;
+    this.#collection = collection;
+    this.#link = attach(options, collection);
+    this.mode = this.#link.mode;
+    this.#config = mapConfig(collection, this.#link);
+  }
+
+  /**
+   * Adopts what is pinned in the directory and puts its own program in the place of the running one, without a gap; or
+   * makes and pins everything. Throws HEADGATE_XDP_LAYOUT when what is there cannot be adopted (it goes on
+   * forwarding), HEADGATE_BPF_NO_BPFFS, HEADGATE_BPF_LINK and what loadCollection() throws.
+   */
+  static open(options: DataPathOptions): DataPath {
+    const { directory, capacity } = options;
+    if (!isBpffs(directory)) {
+      requireBpffs(dirname(directory));
+      mkdirSync(directory);
+    }
+    const pins = readdirSync(directory);
+    const adopted = pins.includes(aboutPin);
+    // Without `about` somebody died while pinning: nothing was attached yet.
+    if (!adopted) for (const pin of pins) unlinkSync(join(directory, pin));
+    const collection = adopted ? adopt(directory, capacity) : make(directory, capacity);
+    try {
+      return new DataPath(options, collection, adopted);
+    } catch (error) {
+      collection.close();
+      throw error;
+    }
+  }
+
+  get maps(): DataPathMaps {
+    return this.#collection.maps;
+  }
+
+  /** Id of the program that the link runs now. */
+  get programId(): number {
+    return this.#link.info().programId;
+  }
+
+  /** Dates the packets from now on (tickOf()); a store, no system call. Call it every few ticks. */
+  setTick(tick: number): void {
+    configLayout.set(this.#config.bytes, 'tick', tick);
+  }
+
+  /** Takes the program off the interface and everything that is pinned away: flows are forgotten. Closes. */
+  detach(): void {
+    this.#link.detach();
+    for (const pin of readdirSync(this.#directory)) unlinkSync(join(this.#directory, pin));
+    rmdirSync(this.#directory);
+    this.close();
+  }
+
+  /** Idempotent. Packets go on being forwarded. */
+  close(): void {
+    this.#config.close();
+    this.#link.close();
+    this.#collection.close();
+  }
+}
+
+function mapConfig({ maps }: Collection<ReturnType<typeof spec>>, link: Link): MappedMemory {
+  try {
+    return maps.config.memory();
+  } catch (error) {
+    link.close();
+    throw error;
+  }
+}
+
+function make(directory: string, capacity: Capacity): Collection<ReturnType<typeof spec>> {
+  const collection = loadCollection(spec(capacity));
+  const about = BpfMap.create('hg_about', aboutSpec);
+  try {
+    about.update(0, aboutLayout.encode({ version: layoutVersion, tableSize: capacity.tableSize }));
+    for (const [name, map] of Object.entries(collection.maps)) map.pin(join(directory, name));
+    about.pin(join(directory, aboutPin));
+    return collection;
+  } catch (error) {
+    collection.close();
+    throw error;
+  } finally {
+    about.close();
+  }
+}
+
+function adopt(directory: string, capacity: Capacity): Collection<ReturnType<typeof spec>> {
+  const reuse: Record<string, BpfMap> = {};
+  try {
+    checkAbout(directory, capacity);
+    for (const [name, map] of Object.entries(mapSpecs(capacity))) {
+      reuse[name] = BpfMap.open(join(directory, name), name, map);
+    }
+  } catch (error) {
+    for (const map of Object.values(reuse)) map.close();
+    if (!isHeadgateError(error, 'HEADGATE_BPF_PIN_MISMATCH') && !isHeadgateError(error, 'HEADGATE_BPF_PIN'))
+      throw error;
+    throw foreign(directory, 'their sizes differ', error);
+  }
+  // The collection owns the reused maps, also when loading fails.
+  return loadCollection(spec(capacity), { reuse });
+}
+
+function checkAbout(directory: string, capacity: Capacity): void {
+  const about = BpfMap.open(join(directory, aboutPin), 'hg_about', aboutSpec);
+  try {
+    const { version, tableSize } = aboutLayout.read(about.lookup(0) ?? new Uint8Array(aboutLayout.size));
+    if (version !== layoutVersion) {
+      throw foreign(directory, `they have layout ${version}, this is ${layoutVersion}`);
+    }
+    if (tableSize !== capacity.tableSize) {
+      throw foreign(directory, `their tables have ${tableSize} slots, not ${capacity.tableSize}`);
+    }
+  } finally {
+    about.close();
+  }
+}
+
+function foreign(directory: string, why: string, cause?: unknown): HeadgateError {
+  return new HeadgateError('HEADGATE_XDP_LAYOUT', `adopt the maps in ${directory}: ${why}`, {
+    ...(cause === undefined ? {} : { cause }),
+    facts: { directory },
+  });
+}
+
+/** Puts the program in the place of the running one, or on the interface for the first time. */
+function attach(
+  { directory, ifindex, mode }: DataPathOptions,
+  { programs }: Collection<ReturnType<typeof spec>>,
+): Link {
+  const path = join(directory, linkPin);
+  const running = readdirSync(directory).includes(linkPin) ? Link.open(path) : undefined;
+  if (running !== undefined) {
+    try {
+      if (running.info().ifindex === ifindex) {
+        running.update(programs.headgate);
+        return running;
+      }
+      // The interface was made anew, or another one is meant: what is pinned holds nothing, or the wrong one.
+      running.detach();
+      unlinkSync(path);
+    } catch (error) {
+      running.close();
+      throw error;
+    }
+    running.close();
+  }
+  const link = Link.attachXdp(programs.headgate, ifindex, mode);
+  try {
+    link.pin(path);
+    return link;
+  } catch (error) {
+    link.close();
+    throw error;
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * The xdp plane's part in the kernel: the eBPF program that does what director/forward says, and its maps.
+ */
+export { defaultCapacity, mapSpecs, tableBytes, type Capacity } from './maps.ts';
+export { forwardProgram } from './program/index.ts';
+export {
+  decodeFlow,
+  encodeBalancer,
+  encodeConfig,
+  encodeFlow,
+  encodeService,
+  encodeTable,
+} from './encode.ts';
+export { confirmFlows, disownFlows, type Confirmed, type Owner } from './confirm.ts';
+export { DataPath, type DataPathMaps, type DataPathOptions } from './data-path.ts';
+export { readCounters, type DataPathCounters } from './read-counters.ts';
+export { writeServices } from './services.ts';
+export { reclaimFlows, sweepFlows, type ReclaimRule, type Sweep, type Swept } from './sweep.ts';

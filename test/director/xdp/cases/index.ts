@@ -1,0 +1,17 @@
+import type { PacketCase } from './case.ts';
+import { drCases } from './dr.ts';
+import { icmpCases } from './icmp.ts';
+import { refusedCases } from './refused.ts';
+import { strangeCases } from './strange.ts';
+import { tunCases } from './tun.ts';
+
+export type { PacketCase } from './case.ts';
+
+/** Every case; titles are unique. */
+export const packetCases: readonly PacketCase[] = [
+  ...drCases,
+  ...tunCases,
+  ...refusedCases,
+  ...strangeCases,
+  ...icmpCases,
+];

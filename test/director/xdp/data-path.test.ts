@@ -1,0 +1,282 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, rmSync, unlinkSync } from 'node:fs';
+import net from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { BpfMap, mountBpffs, unmountBpffs } from '../../../lib/linux/bpf/index.ts';
+import { ipBytes } from '../../../lib/packet/index.ts';
+import {
+  flowKey,
+  FlowState,
+  forwardCounterIndex,
+  serviceCountersLayout,
+  Mode,
+  noBalancer,
+  type FlowEntry,
+} from '../../../director/forward/index.ts';
+import {
+  confirmFlows,
+  decodeFlow,
+  disownFlows,
+  encodeFlow,
+  mapSpecs,
+  readCounters,
+  writeServices,
+  type DataPath,
+} from '../../../director/xdp/index.ts';
+import { kernelTest } from '../../lib/linux/bpf/kernel-test.ts';
+import { ifindexOf, ownNamespaces, temporaryDirectory } from '../../lib/linux/bpf/own-namespaces.ts';
+import { until } from '../../until.ts';
+import { client4, entry, service, vip4, vip4b, world } from '../forward/world.ts';
+import { capacity, makeWire, openDataPath, writeState } from './small-data-path.ts';
+
+test.before(() => {
+  if (ownNamespaces().available) makeWire();
+});
+
+/** A bpf file system of its own, and a directory in it to be. */
+async function withDirectory(use: (directory: string) => void | Promise<void>): Promise<void> {
+  const root = temporaryDirectory();
+  mountBpffs(root);
+  try {
+    await use(join(root, 'd1'));
+  } finally {
+    unmountBpffs(root);
+    rmSync(dirname(root), { recursive: true });
+  }
+}
+
+/** A data path with the world in it, detached afterwards. */
+async function withDataPath(use: (path: DataPath, directory: string) => void | Promise<void>): Promise<void> {
+  await withDirectory(async (directory) => {
+    const path = openDataPath(directory);
+    try {
+      writeState(path, world());
+      await use(path, directory);
+    } finally {
+      path.detach();
+    }
+  });
+}
+
+const needs = [ownNamespaces];
+const specs = mapSpecs(capacity);
+
+function forwardedNew(value: Uint8Array): bigint {
+  return serviceCountersLayout.read(value).forwarded[forwardCounterIndex('forwardNew')] ?? 0n;
+}
+
+const key = (port: number) => flowKey(ipBytes(client4), port, 0);
+const owner = { balancer: 1, generation: 1, mode: Mode.Dr };
+
+function flowIn(map: BpfMap, port: number): FlowEntry | undefined {
+  const value = map.lookup(key(port));
+  return value === undefined ? undefined : decodeFlow(value);
+}
+
+/** Keeps connecting to the VIP until `moved` says so: real SYNs from the peer of the interface. */
+async function sendSyns(moved: () => boolean): Promise<void> {
+  const sockets: net.Socket[] = [];
+  try {
+    await until(
+      () => {
+        const socket = net.connect({ host: vip4, port: 9000 });
+        // Nobody answers; the test ends it.
+        socket.on('error', () => socket.destroy());
+        sockets.push(socket);
+        return moved();
+      },
+      { describe: 'a SYN to arrive' },
+    );
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+}
+
+kernelTest(
+  'a director that is killed leaves packets flowing; the next one adopts flows and tables and goes on with its own program',
+  async (t) => {
+    await withDirectory(async (directory) => {
+      const fixture = fileURLToPath(new URL('fixture-killed.js', import.meta.url));
+      const ended = spawnSync(process.execPath, [fixture, String(ifindexOf('hg-xdp-a')), directory], {
+        encoding: 'utf8',
+      });
+      t.is(ended.signal, 'SIGKILL', ended.stderr);
+      // Nobody lives now; the pins are only looked at.
+      const counters = BpfMap.open(join(directory, 'service_count'), 'service_count', specs.service_count);
+      t.teardown(() => counters.close());
+      const taken = () => counters.lookupPerCpu(0)?.some((value) => forwardedNew(value) > 0n) === true;
+      await sendSyns(taken);
+      counters.close();
+      const path = openDataPath(directory);
+      t.true(path.adopted);
+      const flows = Array.from(path.maps.flows_new.keys());
+      t.true(flows.length > 0);
+      const before = path.programId;
+      path.close();
+      const next = openDataPath(directory);
+      t.true(next.adopted);
+      t.not(next.programId, before);
+      t.is(decodeFlow(next.maps.flows_new.lookup(flows[0]!)!).balancer, 1);
+      next.setTick(4_711);
+      const seen = readCounters(next).services[0]?.forwardNew ?? 0n;
+      t.true(seen > 0n);
+      await sendSyns(() => (readCounters(next).services[0]?.forwardNew ?? 0n) > seen);
+      const dates = Array.from(
+        next.maps.flows_new.keys(),
+        (one) => decodeFlow(next.maps.flows_new.lookup(one)!).lastSeen,
+      );
+      t.true(dates.includes(0) && dates.includes(4_711), `dates: ${dates.join(' ')}`);
+      next.detach();
+      t.false(existsSync(directory));
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'maps of another layout or of other sizes are not adopted, and the running program stays',
+  async (t) => {
+    await withDataPath((path, directory) => {
+      const running = path.programId;
+      for (const changes of [{ flows: 512 }, { tableSize: 257 }]) {
+        t.throws(() => openDataPath(directory, changes), { code: 'HEADGATE_XDP_LAYOUT' });
+      }
+      t.is(path.programId, running);
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'a start that was interrupted while pinning is done again from the beginning',
+  async (t) => {
+    await withDirectory((directory) => {
+      const first = openDataPath(directory);
+      first.maps.flows.update(key(1), encodeFlow(entry()));
+      first.close();
+      // As if it had died before the maps were complete: neither is there.
+      unlinkSync(join(directory, 'link'));
+      unlinkSync(join(directory, 'about'));
+      const second = openDataPath(directory);
+      t.false(second.adopted);
+      t.is(flowIn(second.maps.flows, 1), undefined);
+      second.detach();
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'a link to another interface is replaced by one to the interface of today',
+  async (t) => {
+    await withDirectory((directory) => {
+      const first = openDataPath(directory);
+      const loopback = 1;
+      const moved = openDataPath(directory, {}, loopback);
+      t.true(moved.adopted);
+      t.is(moved.mode, 'generic');
+      moved.detach();
+      first.close();
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'confirmed flows move to the table that evicts nothing, and what their owner knows better is restored',
+  async (t) => {
+    await withDataPath((path) => {
+      const { flows, flows_new: fresh } = path.maps;
+      fresh.update(key(1), encodeFlow(entry({ lastAck: 7 })));
+      fresh.update(key(2), encodeFlow(entry({ balancer: 3 })));
+      flows.update(key(4), encodeFlow(entry()));
+      flows.update(key(5), encodeFlow(entry({ balancer: 3 })));
+      const keys = [1, 2, 3, 4, 5].map(key);
+      t.deepEqual(confirmFlows(path, owner, keys, 9), {
+        moved: 3,
+        restored: 2,
+        known: 1,
+        contested: 1,
+        full: 0,
+      });
+      t.deepEqual(flowIn(flows, 1), entry({ lastAck: 7 }));
+      t.deepEqual(flowIn(flows, 2), entry({ lastSeen: 9 }));
+      t.deepEqual(flowIn(flows, 3), entry({ lastSeen: 9 }));
+      t.is(flowIn(flows, 5)?.balancer, 3);
+      t.deepEqual([...fresh.keys()], []);
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'what does not fit the table of confirmed flows stays evictable and is counted',
+  async (t) => {
+    await withDataPath((path) => {
+      const keys = Array.from({ length: 300 }, (_, port) => key(port + 1));
+      for (const one of keys) path.maps.flows_new.update(one, encodeFlow(entry()));
+      const { moved, full } = confirmFlows(path, owner, keys, 9);
+      t.is(moved + full, 300);
+      t.true(full >= 300 - 256);
+      t.is([...path.maps.flows_new.keys()].length, full);
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'disowned flows go, unless they are opening or belong to another balancer',
+  async (t) => {
+    await withDataPath((path) => {
+      const { flows, flows_new: fresh } = path.maps;
+      flows.update(key(1), encodeFlow(entry()));
+      fresh.update(key(2), encodeFlow(entry({ state: FlowState.Closing })));
+      fresh.update(key(3), encodeFlow(entry({ state: FlowState.Opening })));
+      flows.update(key(4), encodeFlow(entry({ balancer: 3 })));
+      flows.update(key(5), encodeFlow(entry({ generation: 2 })));
+      t.is(disownFlows(path, owner, [1, 2, 3, 4, 5, 6].map(key)), 2);
+      t.is(flowIn(flows, 1), undefined);
+      t.is(flowIn(fresh, 2), undefined);
+      t.truthy(flowIn(fresh, 3));
+      t.truthy(flowIn(flows, 4));
+      t.truthy(flowIn(flows, 5));
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'a change of a table is written beside the running one, and services that are gone leave nothing behind',
+  async (t) => {
+    await withDataPath((path) => {
+      const { maps } = path;
+      const tableOf = (port: number) => {
+        for (const one of Array.from(maps.services.keys())) {
+          const view = new DataView(one.buffer, one.byteOffset);
+          if (view.getUint16(16) === port)
+            return new DataView(maps.services.lookup(one)!.buffer).getUint32(4, true);
+        }
+        return undefined;
+      };
+      const only = service(0, vip4, 9000, Mode.Tun, 1);
+      writeServices(path, [only]);
+      const first = tableOf(9000);
+      writeServices(path, [service(0, vip4, 9000, Mode.Tun, noBalancer)]);
+      const second = tableOf(9000);
+      t.true(first !== second && [0, 1].includes(first!) && [0, 1].includes(second!));
+      t.is(maps.tables.lookup(first!)![0], 1);
+      t.is(maps.tables.lookup(second!)![0], 0xff);
+      t.is([...maps.services.keys()].length, 1);
+      t.is([...maps.vips.keys()].length, 1);
+      writeServices(path, []);
+      t.deepEqual([...maps.services.keys()], []);
+      t.throws(() => writeServices(path, [only, service(8, vip4b, 1, Mode.Dr, 1)]), {
+        code: 'HEADGATE_XDP_CAPACITY',
+      });
+      t.deepEqual([...maps.services.keys()], []);
+    });
+  },
+  needs,
+);

@@ -1,0 +1,217 @@
+/** The program in the kernel, beside the model. */
+import { loadCollection, XdpAction, type BpfMap, type Collection } from '../../../lib/linux/bpf/index.ts';
+import {
+  counterNames,
+  forward,
+  forwardCounterIndex,
+  forwardCounters,
+  counterIndex,
+  keyText,
+  serviceCountersLayout,
+  balancerCountersLayout,
+  serviceKey,
+  tickOf,
+  type FlowEntry,
+  type FlowTable,
+  type ForwardCounter,
+  type ForwardState,
+  type Outcome,
+  type PlaneCounter,
+  type Verdict,
+} from '../../../director/forward/index.ts';
+import {
+  decodeFlow,
+  encodeBalancer,
+  encodeConfig,
+  encodeFlow,
+  encodeService,
+  encodeTable,
+  forwardProgram,
+  mapSpecs,
+} from '../../../director/xdp/index.ts';
+import { applied, tableSize } from '../forward/world.ts';
+
+const capacity = { services: 8, balancers: 16, flows: 4_096, unconfirmedFlows: 4_096, tableSize };
+
+function spec() {
+  return { maps: mapSpecs(capacity), programs: { director: forwardProgram(tableSize) } } as const;
+}
+
+const mapOf: Readonly<Record<FlowTable, 'flows' | 'flows_new'>> = {
+  confirmed: 'flows',
+  unconfirmed: 'flows_new',
+};
+const verdicts: Readonly<Record<number, Verdict>> = {
+  [XdpAction.Drop]: 'drop',
+  [XdpAction.Pass]: 'pass',
+  [XdpAction.Tx]: 'tx',
+};
+
+/** Everything the kernel counts, by name; zeros left out. */
+export type Counts = Record<string, bigint>;
+
+/** What one packet adds to the counters. */
+export function countsOf(outcome: Outcome, frameBytes: number): Counts {
+  if (outcome.to === undefined) return { [outcome.counter]: 1n };
+  const { service, balancer } = outcome.to;
+  const bytes = BigInt(frameBytes);
+  return {
+    [`service ${service} ${outcome.counter}`]: 1n,
+    [`service ${service} bytes`]: bytes,
+    [`balancer ${balancer} packets`]: 1n,
+    [`balancer ${balancer} bytes`]: bytes,
+  };
+}
+
+/** Before anything is changed: keys() goes on from the key it gave last. */
+function allKeys(map: BpfMap): readonly Uint8Array[] {
+  return Array.from(map.keys());
+}
+
+export class Kernel {
+  readonly #collection: Collection<ReturnType<typeof spec>>;
+
+  constructor() {
+    this.#collection = loadCollection(spec());
+  }
+
+  close(): void {
+    this.#collection.close();
+  }
+
+  /** Makes the maps hold `state` and nothing else; counters begin at 0. */
+  write(state: ForwardState, tick: number): void {
+    const { maps } = this.#collection;
+    for (const map of [maps.services, maps.vips]) for (const key of allKeys(map)) map.delete(key);
+    for (const map of [maps.flows, maps.flows_new]) for (const key of allKeys(map)) map.delete(key);
+    maps.config.update(0, encodeConfig(state.config, tick));
+    for (const service of state.services.values()) {
+      const table = 2 * service.index + (service.index % 2);
+      maps.tables.update(table, encodeTable(service.slots, tableSize));
+      maps.services.update(serviceKey(service.address, service.port), encodeService(service, table));
+      maps.vips.update(serviceKey(service.address, 0), new Uint8Array(4));
+    }
+    for (let index = 0; index < capacity.balancers; index++) {
+      maps.balancers.update(index, encodeBalancer(state.balancers[index]));
+    }
+    for (const table of ['confirmed', 'unconfirmed'] as const) {
+      for (const [key, entry] of state.flows[table])
+        maps[mapOf[table]].update(Buffer.from(key, 'hex'), encodeFlow(entry));
+    }
+    for (const map of [maps.counters, maps.service_count, maps.balancer_count]) {
+      const zero = new Uint8Array(map.spec.valueSize);
+      for (let index = 0; index < map.spec.maxEntries; index++) map.update(index, zero);
+    }
+  }
+
+  run(frame: Uint8Array): { readonly verdict: Verdict | undefined; readonly packet: Uint8Array } {
+    const { result, data } = this.#collection.programs.director.test({ data: frame });
+    return { verdict: verdicts[result], packet: data };
+  }
+
+  flows(table: FlowTable): Map<string, FlowEntry> {
+    const map: BpfMap = this.#collection.maps[mapOf[table]];
+    const found = new Map<string, FlowEntry>();
+    for (const key of allKeys(map)) {
+      const value = map.lookup(key);
+      if (value !== undefined) found.set(keyText(key), decodeFlow(value));
+    }
+    return found;
+  }
+
+  counts(): Counts {
+    const { counters, service_count: services, balancer_count: balancers } = this.#collection.maps;
+    const counts: Counts = {};
+    const add = (name: string, value: bigint) => {
+      if (value > 0n) counts[name] = (counts[name] ?? 0n) + value;
+    };
+    const each = (map: BpfMap, index: number, read: (value: DataView) => void) => {
+      for (const value of map.lookupPerCpu(index) ?? []) {
+        read(new DataView(value.buffer, value.byteOffset, value.byteLength));
+      }
+    };
+    for (const name of counterNames) {
+      each(counters, counterIndex(name as PlaneCounter), (view) => add(name, view.getBigUint64(0, true)));
+    }
+    for (let index = 0; index < capacity.services; index++) {
+      each(services, index, (view) => {
+        const { forwarded, bytes } = serviceCountersLayout.read(view);
+        for (const name of forwardCounters as readonly ForwardCounter[]) {
+          add(`service ${index} ${name}`, forwarded[forwardCounterIndex(name)] ?? 0n);
+        }
+        add(`service ${index} bytes`, bytes);
+      });
+    }
+    for (let index = 0; index < capacity.balancers; index++) {
+      each(balancers, index, (view) => {
+        const { packets, bytes } = balancerCountersLayout.read(view);
+        add(`balancer ${index} packets`, packets);
+        add(`balancer ${index} bytes`, bytes);
+      });
+    }
+    return counts;
+  }
+}
+
+function flowsDiffer(
+  model: ReadonlyMap<string, FlowEntry>,
+  kernel: ReadonlyMap<string, FlowEntry>,
+): string | undefined {
+  if (model.size !== kernel.size) return `${model.size} flows in the model, ${kernel.size} in the kernel`;
+  for (const [key, expected] of model) {
+    const found = JSON.stringify(kernel.get(key));
+    if (JSON.stringify(expected) !== found) return `flow ${key}: ${JSON.stringify(expected)} became ${found}`;
+  }
+  return undefined;
+}
+
+/** The time of all packets. */
+const nowNs = 123_456_789n << 24n;
+
+/** Where model and kernel differ over a row of packets; undefined when they are the same. */
+export function difference(
+  kernel: Kernel,
+  start: ForwardState,
+  frames: readonly Uint8Array[],
+): string | undefined {
+  kernel.write(start, tickOf(nowNs));
+  let state = start;
+  const expected: Counts = {};
+  for (const [index, frame] of frames.entries()) {
+    const outcome = forward(frame, state, nowNs);
+    const { verdict, packet } = kernel.run(frame);
+    const where = `packet ${index} (${Buffer.from(frame).toString('hex')})`;
+    if (verdict !== outcome.verdict)
+      return `${where}: ${outcome.verdict} (${outcome.counter}), the kernel says ${String(verdict)}`;
+    if (verdict !== 'drop' && !Buffer.from(packet).equals(outcome.packet)) {
+      return `${where}, ${outcome.counter}: ${Buffer.from(outcome.packet).toString('hex')}, the kernel made ${Buffer.from(packet).toString('hex')}`;
+    }
+    if (outcome.changes.length > 0) state = applied(state, outcome.changes);
+    for (const [name, count] of Object.entries(countsOf(outcome, frame.length))) {
+      expected[name] = (expected[name] ?? 0n) + count;
+    }
+  }
+  for (const table of ['confirmed', 'unconfirmed'] as const) {
+    const wrong = flowsDiffer(state.flows[table], kernel.flows(table));
+    if (wrong !== undefined) return `${table}: ${wrong}`;
+  }
+  const text = (counts: Counts) =>
+    Object.entries(counts)
+      .map(([name, count]) => `${name} ${count}`)
+      .sort()
+      .join(', ');
+  const counts = kernel.counts();
+  return text(expected) === text(counts)
+    ? undefined
+    : `counters: ${text(expected)}; in the kernel: ${text(counts)}`;
+}
+
+/** Runs `use` with a kernel that is closed afterwards. */
+export function withKernel(use: (kernel: Kernel) => void): void {
+  const kernel = new Kernel();
+  try {
+    use(kernel);
+  } finally {
+    kernel.close();
+  }
+}

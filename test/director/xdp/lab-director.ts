@@ -1,0 +1,48 @@
+/**
+ * A director on a host of the lab: opens the data path on eth0 below argv[2] with balancers argv[3] (JSON: MAC addresses;
+ * their indices are 1, 2, …), new connections to the indices argv[4] (JSON) alternately and the indices argv[5] (JSON)
+ * dead, says so, and lives on.
+ */
+import { FlowHasher, hashKeyFromHex } from '../../../lib/maglev/index.ts';
+import { ipBytes, macBytes } from '../../../lib/packet/index.ts';
+import { BalancerState, Mode } from '../../../director/forward/index.ts';
+import { readFileSync } from 'node:fs';
+import { DataPath, encodeBalancer, encodeConfig, writeServices } from '../../../director/xdp/index.ts';
+import { service, tableSize } from '../forward/world.ts';
+
+const [, , directory = '', macsText = '[]', ownersText = '[]', deadText = '[]'] = process.argv;
+const macs = JSON.parse(macsText) as string[];
+const owners = JSON.parse(ownersText) as number[];
+const dead = JSON.parse(deadText) as number[];
+const file = (name: string) => readFileSync(`/sys/class/net/eth0/${name}`, 'utf8').trim();
+
+const path = DataPath.open({
+  directory,
+  ifindex: Number(file('ifindex')),
+  mode: 'generic',
+  capacity: { services: 4, balancers: 8, flows: 1_024, unconfirmedFlows: 4_096, tableSize },
+});
+path.maps.config.update(
+  0,
+  encodeConfig(
+    {
+      hasher: new FlowHasher(hashKeyFromHex('000102030405060708090a0b0c0d0e0f')),
+      ownMac: macBytes(file('address')),
+      mtu: 1_500,
+      tunnelSource4: ipBytes('10.77.0.1'),
+      tunnelSource6: ipBytes('fd77::1'),
+    },
+    0,
+  ),
+);
+for (const [index, mac] of macs.entries()) {
+  const address = ipBytes(`10.77.1.${index + 1}`);
+  const state = dead.includes(index + 1) ? BalancerState.Dead : BalancerState.Up;
+  path.maps.balancers.update(
+    index + 1,
+    encodeBalancer({ state, generation: 1, mac: macBytes(mac), address }),
+  );
+}
+writeServices(path, [service(0, '10.77.0.100', 9000, Mode.Dr, (slot) => owners[slot % owners.length]!)]);
+console.log(path.adopted ? 'adopted' : 'made');
+setInterval(() => undefined, 60_000);
