@@ -5,7 +5,7 @@ export const uringErrors = part({
   HEADGATE_URING_UNAVAILABLE: {
     meaning:
       'The kernel interface io_uring is missing in this kernel, forbidden to this process, or lacks something that is needed.',
-    cure: "use Linux 6.7 or newer and allow io_uring (sysctl kernel.io_uring_disabled=0, the container's seccomp profile)",
+    cure: "use Linux 6.11 or newer and allow io_uring (sysctl kernel.io_uring_disabled=0, the container's seccomp profile)",
   },
   HEADGATE_URING_SIZE: {
     meaning: 'A ring, a buffer group or a table was asked for in a size the kernel does not have.',
