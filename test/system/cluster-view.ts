@@ -5,6 +5,7 @@ import {
   type NodeStatus,
   type WatchedNode,
 } from '../../node/index.ts';
+import type { Tier } from '../../topology/index.ts';
 import type { Cluster } from '../cluster.ts';
 import { until } from '../until.ts';
 
@@ -53,5 +54,21 @@ export async function untilAgreed(cluster: Pick<Cluster, 'env'>): Promise<Cluste
       return status.nodes.every((answer) => answer.status?.topology === status.topology) && status;
     },
     { describe: 'every node to run the same topology', timeoutMs: 30_000 },
+  );
+}
+
+/** Waits until the tiers agree on the number of connections: workers report theirs a little later. */
+export async function untilCounted(cluster: Pick<Cluster, 'env'>): Promise<ClusterStatus> {
+  return until(
+    async () => {
+      const status = await statusOf(cluster);
+      const carried = (tier: Tier): number =>
+        status.nodes
+          .filter((answer) => answer.tier === tier)
+          .reduce((sum, answer) => sum + (answer.status?.connections ?? 0), 0);
+      const clients = carried('director');
+      return carried('balancer') === clients && carried('chatserver') === clients && status;
+    },
+    { describe: 'the tiers to agree on the number of connections', timeoutMs: 30_000 },
   );
 }

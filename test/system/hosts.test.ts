@@ -6,7 +6,7 @@ import { createLab, probeLab, type Lab } from '../lab/index.ts';
 import type { Teardown } from '../processes.ts';
 import { testUnless } from '../test-unless.ts';
 import { until } from '../until.ts';
-import { nodeStatus, statusOf, untilAgreed, untilState, viewsOf } from './cluster-view.ts';
+import { nodeStatus, statusOf, untilAgreed, untilCounted, untilState, viewsOf } from './cluster-view.ts';
 import { RemoteSwarm } from './remote-swarm.ts';
 
 const labTest = testUnless(probeLab());
@@ -67,7 +67,7 @@ async function startHosts(t: Teardown, spec: ClusterSpec): Promise<Running> {
 async function newcomers(running: Running, prefix: string): Promise<ClusterStatus> {
   const swarm = await running.swarm();
   await swarm.order({ do: 'open', ...vip, chatters: 60, speakers: 1, prefix });
-  const status = await statusOf(running.cluster);
+  const status = await untilCounted(running.cluster);
   await swarm.order({ do: 'close' });
   await swarm.program.exited;
   return status;
@@ -107,7 +107,8 @@ labTest(
     await until(async () => viewsOf(await statusOf(cluster), 'b2').every(({ draining }) => draining), {
       describe: 'the director to know that b2 drains',
     });
-    const acceptedByB2 = nodeStatus(await untilAgreed(cluster), 'b2')!.accepted;
+    await untilAgreed(cluster);
+    const acceptedByB2 = nodeStatus(await untilCounted(cluster), 'b2')!.accepted;
     const whileDraining = nodeStatus(await newcomers(running, 'visitor'), 'b2')!;
     t.is(whileDraining.accepted, acceptedByB2);
     t.true(whileDraining.connections > 0, 'b2 keeps its connections');
@@ -147,7 +148,7 @@ labTest(
     t.is(calm.heard, calm.said * (chatters - 1), 'everybody heard every message of the others once');
 
     // A balancer dies.
-    const dying = nodeStatus(await statusOf(cluster), 'b1')!.connections;
+    const dying = nodeStatus(await untilCounted(cluster), 'b1')!.connections;
     t.true(dying > 0);
     await crowd.order({ do: 'expect-losses', expected: true });
     cluster.node('b1').signal('SIGKILL');
@@ -173,7 +174,7 @@ labTest(
     const { lab, cluster } = running;
     const crowd = await running.swarm();
     await crowd.order({ do: 'open', ...vip, chatters: 60, speakers: 2 });
-    t.true(nodeStatus(await statusOf(cluster), 'b1')!.connections > 0);
+    t.true(nodeStatus(await untilCounted(cluster), 'b1')!.connections > 0);
 
     const from = cluster.node('d1').nextLine;
     await lab.cutOff('b1');
