@@ -99,8 +99,10 @@ class NodeProcess {
 
   async run(): Promise<number> {
     const socketPath = join(ensureRuntimeDirectory(this.#options.env), `${process.pid}.sock`);
-    const removeSocket = (): void => removeQuietly(socketPath);
-    process.once('exit', removeSocket);
+    // Closing the channel removes it too; this is for every other way to end.
+    process.once('exit', () => removeQuietly(socketPath));
+    // From the start on: a parent may also go while its nodes are starting.
+    process.once('disconnect', this.#onOrphaned);
     for (const signal of endSignals) process.on(signal, this.#onEarlySignal);
     try {
       this.#tier = await this.#options.start({
@@ -127,14 +129,10 @@ class NodeProcess {
       { pid: process.pid, version, topology: this.#topology.hash },
       `${this.#address.tier} ${this.#name} is ready, control port ${formatEndpoint(this.#address.control)}`,
     );
-    process.send?.({ headgate: 'ready' } satisfies ReadyMessage);
+    if (process.connected) process.send?.({ headgate: 'ready' } satisfies ReadyMessage);
     const code = await this.#exit.promise;
     await this.#closeAll();
-    removeSocket();
     this.#log.info(`${this.#address.tier} ${this.#name} has ended`);
-    // A channel somebody listens on keeps the process alive.
-    process.off('disconnect', this.#onOrphaned);
-    if (process.connected) process.disconnect();
     return code;
   }
 
@@ -225,11 +223,8 @@ class NodeProcess {
       this.#log.info('SIGHUP: reading the topology again');
       void this.#watch?.reload();
     });
-    // Started by `headgate up` (or another parent with a channel): never outlive it.
-    process.once('disconnect', this.#onOrphaned);
     process.once('uncaughtException', (error) => {
       this.#log.fatal({ err: error }, `internal error, please report it: ${describeError(error)}`);
-      removeQuietly(join(ensureRuntimeDirectory(this.#options.env), `${process.pid}.sock`));
       process.exit(1);
     });
   }
@@ -240,6 +235,7 @@ class NodeProcess {
     process.exit(0);
   };
 
+  /** Started by `headgate up` (or another parent with a channel): never outlive it. */
   readonly #onOrphaned = (): void => {
     this.#log.warn('the parent process is gone: ending now');
     this.#exit.resolve(0);
@@ -269,6 +265,9 @@ class NodeProcess {
     await this.#applying;
     await this.#tier?.close();
     await this.#control.close();
+    // A channel somebody listens on keeps the process alive.
+    process.off('disconnect', this.#onOrphaned);
+    if (process.connected) process.disconnect();
   }
 
   #status(): NodeStatus {
