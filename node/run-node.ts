@@ -103,6 +103,7 @@ class NodeProcess {
     process.once('exit', () => removeQuietly(socketPath));
     // From the start on: a parent may also go while its nodes are starting.
     process.once('disconnect', this.#onOrphaned);
+    if (process.send !== undefined && !process.connected) this.#onOrphaned();
     for (const signal of endSignals) process.on(signal, this.#onEarlySignal);
     try {
       this.#tier = await this.#options.start({

@@ -1,5 +1,5 @@
 /** One node as an operator runs it: signals, removal and return, and what keeps it from starting. */
-import { chmod, readFile } from 'node:fs/promises';
+import { chmod, readdir, readFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import path from 'node:path';
@@ -156,6 +156,24 @@ test.serial('when up is killed outright, no node outlives it', async (t) => {
   ]);
   up.signal('SIGKILL');
   await until(() => pids.every((pid) => !isRunning(pid)), { describe: 'every node to end' });
+  t.pass();
+});
+
+test.serial('when up is killed while its nodes start, none outlives it', async (t) => {
+  const { cluster } = await start(t);
+  for (const name of ['d1', 'b1', 'b2', 'c1']) await cluster.node(name).end();
+  const up = await startProgram(t, [...headgate, 'up', cluster.file], { env: cluster.env });
+  // The first word of any node: the others are still on their way.
+  await up.line(/^\w+ +\| /, { timeoutMs: 60_000 });
+  up.signal('SIGKILL');
+  const left = async (): Promise<readonly string[]> => {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    const commands = await Promise.all(
+      pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+    );
+    return commands.filter((command) => command.includes(cluster.file));
+  };
+  await until(async () => (await left()).length === 0, 'every node to end');
   t.pass();
 });
 
