@@ -20,7 +20,10 @@ export const FlowState = {
   Opening: 1,
   /** The client acknowledged something. */
   Established: 2,
-  /** The client sent FIN or RST. Its packets still follow the entry; a SYN begins anew. */
+  /**
+   * FIN or RST came. Packets still follow the entry; a SYN begins anew when the entry is not confirmed, else follows it
+   * until the owner disowns the flow.
+   */
   Closing: 3,
 } as const;
 export type FlowState = (typeof FlowState)[keyof typeof FlowState];

@@ -44,8 +44,10 @@ export function forwardSegment(
   if (entry === undefined || owner === undefined) return begin(passage, begins);
   const dead = owner.balancer.state === BalancerState.Dead;
   if (begins) {
-    // SYN cookies and lost answers repeat a SYN of a living flow; only an ended one may begin anew.
-    if (dead || entry.state === FlowState.Closing) return begin(passage, begins);
+    // SYN cookies and lost answers repeat a SYN of a living flow; only an ended one may begin anew. Whether a confirmed
+    // one has ended its owner says: anybody can forge the RST and the SYN behind it.
+    const ended = entry.state === FlowState.Closing && table === 'unconfirmed';
+    if (dead || ended) return begin(passage, begins);
     return follow(passage, owner, entry, [], 'forwardHit');
   }
   if (dead) {
