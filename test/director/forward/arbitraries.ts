@@ -4,7 +4,9 @@ import {
   buildPacket,
   IcmpType,
   Icmpv6Type,
+  ipBytes,
   IpProtocol,
+  macBytes,
   TcpFlag,
   type PacketFields,
 } from '../../../lib/packet/index.ts';
@@ -22,6 +24,7 @@ import {
   client4,
   client6,
   config,
+  clientMac,
   gatewayMac,
   ownMac,
   service,
@@ -46,8 +49,25 @@ const pool = [
   { address: vip4b, port: 9000 },
 ];
 
-const mode = fc.constantFrom(Mode.Dr, Mode.Dr, Mode.Dr, Mode.Tun, Mode.Tun, Mode.Tun, Mode.Proxy);
-const balancerIndex = fc.integer({ min: 0, max: 7 });
+const balancerIndexes = fc.integer({ min: 0, max: 7 });
+const { Dr, Tun, Nat, Proxy } = Mode;
+const mode = fc.constantFrom(Dr, Dr, Dr, Tun, Tun, Tun, Nat, Nat, Nat, Proxy);
+
+/** The endpoint of balancer `index` for service `service`: of a family of its own, which not always fits. */
+function endpointAddress(index: number, v6: boolean): string {
+  return v6 ? `fd00::2:${index}` : `10.0.2.${index}`;
+}
+const endpointPort = (service: number) => 7000 + service;
+
+const endpoints = fc.array(
+  fc.record({
+    service: fc.integer({ min: 0, max: 4 }),
+    balancer: balancerIndexes,
+    fits: fc.constantFrom(true, true, true, true, true, false),
+  }),
+  { minLength: 10, maxLength: 40 },
+);
+const balancerIndex = balancerIndexes;
 const generation = fc.constantFrom(1, 1, 1, 1, 1, 2);
 
 const balancerOf = (index: number) =>
@@ -89,11 +109,16 @@ const flow = fc.record({
       state: fc.constantFrom(FlowState.Opening, FlowState.Established, FlowState.Closing),
       mode,
       proxied: fc.constantFrom(true, true, false),
+      knownMac: fc.boolean(),
       lastAck: fc.integer({ min: 0, max: 0xffff_ffff }),
       lastSeen: fc.integer({ min: 0, max: 999 }),
     })
     // An entry of mode proxy that names a balancer is one that nobody should have made.
-    .map(({ proxied, ...rest }) => (rest.mode === Mode.Proxy && proxied ? { ...rest, ...proxyOwner } : rest)),
+    .map(({ proxied, knownMac, ...rest }) => ({
+      ...rest,
+      ...(rest.mode === Mode.Proxy && proxied ? proxyOwner : {}),
+      ...(rest.mode === Mode.Nat && knownMac ? { clientMac: macBytes(clientMac) } : {}),
+    })),
 });
 
 /** A state over fixed addresses, with everything else arbitrary. */
@@ -114,13 +139,32 @@ export const state: fc.Arbitrary<ForwardState> = fc
     balancers: fc.tuple(...Array.from({ length: 8 }, (_, index) => balancerOf(index))),
     flows: fc.array(flow, { maxLength: 12 }),
     refuseNew: fc.constantFrom(false, false, false, false, true),
+    endpoints,
+    gateway: fc.boolean(),
   })
-  .map(({ services, balancers, flows, refuseNew }) => {
+  .map(({ services, balancers, flows, refuseNew, endpoints: places, gateway }) => {
     const listed = services.flatMap(({ there, mode: how, owners }, index) => {
       const { address, port } = pool[index]!;
       return there ? [service(index, address, port, how, (slot) => owners[slot % owners.length]!)] : [];
     });
-    const fresh = forwardState({ ...config, mtu, refuseNew }, listed, balancers);
+    const natted = new Map(
+      places.map(({ service: index, balancer: owner, fits }) => {
+        const { address: vip, port: vipPort } = pool[index]!;
+        const v6 = vip.includes(':') === fits;
+        const address = ipBytes(endpointAddress(owner, v6));
+        const port = endpointPort(index);
+        return [
+          `${index} ${owner}`,
+          { service: index, balancer: owner, address, port, vip: ipBytes(vip), vipPort },
+        ] as const;
+      }),
+    );
+    const fresh = forwardState(
+      { ...config, mtu, refuseNew, ...(gateway ? { gatewayMac: macBytes(gatewayMac) } : {}) },
+      listed,
+      balancers,
+      [...natted.values()],
+    );
     return withFlows(
       fresh,
       flows.map(({ side, v6, ...rest }) => ({ ...rest, client: (v6 ? clients6 : clients4)[side]! })),
@@ -257,6 +301,108 @@ const tcp = fc
     });
   });
 
+/** Frames to be cut into segments, and those that are one. */
+export const segmentBytes = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(0) },
+  { weight: 1, arbitrary: fc.constantFrom(1, 10, 500, 1_219, 1_220, 1_221, 1_240, 9_000) },
+);
+
+/** From the endpoint of a balancer to a client. */
+const answer = fc
+  .record({
+    ethernet,
+    ends,
+    odd: oddities,
+    service: fc.integer({ min: 0, max: 4 }),
+    balancer: balancerIndex,
+    flags,
+    sequence: u32,
+    acknowledgment: u32,
+    optionWords: fc.integer({ min: 0, max: 2 }),
+    bytes: payload,
+    checksum: fc.option(fc.constantFrom(0, 0xffff), { nil: undefined, freq: 6 }),
+  })
+  .map(
+    ({
+      ethernet: link,
+      ends: at,
+      odd,
+      service: index,
+      balancer: owner,
+      optionWords,
+      bytes,
+      checksum,
+      ...rest
+    }) => {
+      const v6 = pool[index]!.address.includes(':');
+      const ip = ipFields({ ...at, v6 }, odd, 20 + optionWords * 4 + bytes);
+      return buildPacket({
+        ethernet: link,
+        ip: { ...ip, source: endpointAddress(owner, v6), destination: ip.source },
+        tcp: {
+          sourcePort: endpointPort(index),
+          destinationPort: at.clientPort,
+          ...rest,
+          options: Array.from({ length: optionWords * 4 }, () => ({ kind: 1, data: new Uint8Array(0) })),
+          ...(checksum === undefined ? {} : { checksum }),
+        },
+        payload: bytesOf(bytes),
+      });
+    },
+  );
+
+/** An ICMP error to a client about a packet of it to an endpoint, perhaps cut. */
+const answerError = fc
+  .record({
+    ends,
+    quoter: ends,
+    odd: oddities,
+    service: fc.integer({ min: 0, max: 4 }),
+    balancer: balancerIndex,
+    type4: fc.constantFrom(IcmpType.Unreachable, IcmpType.Unreachable, IcmpType.TimeExceeded, IcmpType.Echo),
+    type6: fc.constantFrom(
+      Icmpv6Type.PacketTooBig,
+      Icmpv6Type.PacketTooBig,
+      Icmpv6Type.Unreachable,
+      Icmpv6Type.Echo,
+    ),
+    ours: fc.constantFrom(true, true, true, true, false),
+    cut: fc.integer({ min: 0, max: 80 }),
+    whole: fc.boolean(),
+  })
+  .map(
+    ({
+      ends: at,
+      quoter,
+      odd,
+      service: index,
+      balancer: owner,
+      type4,
+      type6,
+      ours: sameClient,
+      cut,
+      whole: all,
+    }) => {
+      const v6 = pool[index]!.address.includes(':');
+      const client = addresses({ ...at, v6 }).source;
+      const sent = buildPacket({
+        ip: {
+          ...ipFields({ ...at, v6 }, odd, 20),
+          source: sameClient ? client : addresses({ ...quoter, v6 }).source,
+          destination: endpointAddress(owner, v6),
+        },
+        tcp: { sourcePort: at.clientPort, destinationPort: endpointPort(index) },
+      });
+      const content = all ? sent : sent.subarray(0, cut);
+      return buildPacket({
+        ethernet: ours,
+        ip: { source: endpointAddress(owner, v6), destination: client },
+        icmp: { type: v6 ? type6 : type4, code: 0, mtu: 1_400 },
+        payload: content,
+      });
+    },
+  );
+
 /** What an ICMP error quotes: a packet of the VIP to a client, perhaps cut. */
 const quoted = fc
   .record({
@@ -345,6 +491,8 @@ const noise = fc
 const whole = fc.oneof(
   { weight: 20, arbitrary: tcp },
   { weight: 4, arbitrary: icmp },
+  { weight: 6, arbitrary: answer },
+  { weight: 2, arbitrary: answerError },
   { weight: 1, arbitrary: udpOrOther },
   { weight: 1, arbitrary: noise },
 );

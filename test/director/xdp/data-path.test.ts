@@ -305,7 +305,7 @@ kernelTest(
       t.is([...maps.vips.keys()].length, 1);
       writeServices(path, []);
       t.deepEqual([...maps.services.keys()], []);
-      t.throws(() => writeServices(path, [only, service(8, vip4b, 1, Mode.Dr, 1)]), {
+      t.throws(() => writeServices(path, [only, service(12, vip4b, 1, Mode.Dr, 1)]), {
         code: 'HEADGATE_XDP_CAPACITY',
       });
       t.deepEqual([...maps.services.keys()], []);
