@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { kernelTest } from '../../lib/linux/bpf/kernel-test.ts';
-import { frame, segmentBytes, state } from '../forward/arbitraries.ts';
+import { frame, segmentBytes } from '../forward/arbitrary-frames.ts';
+import { state } from '../forward/arbitrary-state.ts';
 import { difference, withKernel } from './kernel.ts';
 
 /** Two tests of each form, so that each stays far from the runner's timeout on a busy machine; 100,000 packets at least in all. */

@@ -1,175 +1,25 @@
-/** Arbitrary states, and packets of which many are for them and many are not quite. */
+/** Arbitrary frames, of which many are for arbitrary states and many are not quite. */
 import fc from 'fast-check';
 import {
   buildPacket,
   IcmpType,
   Icmpv6Type,
-  ipBytes,
   IpProtocol,
-  macBytes,
   TcpFlag,
   type PacketFields,
 } from '../../../lib/packet/index.ts';
 import {
-  BalancerState,
-  FlowState,
-  forwardState,
-  Mode,
-  noBalancer,
-  proxyOwner,
-  type ForwardState,
-} from '../../../director/forward/index.ts';
-import {
-  balancer,
-  client4,
-  client6,
-  config,
-  clientMac,
-  gatewayMac,
-  ownMac,
-  service,
-  vip4,
-  vip4b,
-  vip6,
-  withFlows,
-} from './world.ts';
-
-/** Lower than usual, so that packets exceed it that BPF_PROG_TEST_RUN takes. */
-const mtu = 1_280;
-
-const clients4 = [client4, '198.51.100.8'];
-const clients6 = [client6, '2001:db8:c::8'];
-const clientPorts = [40_000, 40_001, 65_535];
-const servicePorts = [9000, 9001];
-const pool = [
-  { address: vip4, port: 9000 },
-  { address: vip4, port: 9001 },
-  { address: vip6, port: 9000 },
-  { address: vip6, port: 9001 },
-  { address: vip4b, port: 9000 },
-];
-
-const balancerIndexes = fc.integer({ min: 0, max: 7 });
-const { Dr, Tun, Nat, Proxy } = Mode;
-const mode = fc.constantFrom(Dr, Dr, Dr, Tun, Tun, Tun, Nat, Nat, Nat, Proxy);
-
-/** The endpoint of balancer `index` for service `service`: of a family of its own, which not always fits. */
-function endpointAddress(index: number, v6: boolean): string {
-  return v6 ? `fd00::2:${index}` : `10.0.2.${index}`;
-}
-const endpointPort = (service: number) => 7000 + service;
-
-const endpoints = fc.array(
-  fc.record({
-    service: fc.integer({ min: 0, max: 4 }),
-    balancer: balancerIndexes,
-    fits: fc.constantFrom(true, true, true, true, true, false),
-  }),
-  { minLength: 10, maxLength: 40 },
-);
-const balancerIndex = balancerIndexes;
-const generation = fc.constantFrom(1, 1, 1, 1, 1, 2);
-
-const balancerOf = (index: number) =>
-  fc.option(
-    fc
-      .record({
-        state: fc.constantFrom(
-          BalancerState.Up,
-          BalancerState.Up,
-          BalancerState.Draining,
-          BalancerState.Down,
-          BalancerState.Dead,
-          BalancerState.Absent,
-        ),
-        generation,
-        v6: fc.boolean(),
-        knownMac: fc.constantFrom(true, true, true, true, false),
-      })
-      .map(({ state, generation: life, v6, knownMac }) =>
-        balancer(index, v6 ? `fd00::1:${index}` : `10.0.1.${index}`, {
-          state,
-          generation: life,
-          ...(knownMac ? {} : { mac: new Uint8Array(6) }),
-        }),
-      ),
-    { nil: undefined, freq: 8 },
-  );
-
-const flow = fc.record({
-  side: fc.integer({ min: 0, max: 1 }),
-  v6: fc.boolean(),
-  port: fc.constantFrom(...clientPorts),
-  service: fc.integer({ min: 0, max: 4 }),
-  table: fc.constantFrom('confirmed' as const, 'unconfirmed' as const),
-  entry: fc
-    .record({
-      balancer: balancerIndex,
-      generation,
-      state: fc.constantFrom(FlowState.Opening, FlowState.Established, FlowState.Closing),
-      mode,
-      proxied: fc.constantFrom(true, true, false),
-      knownMac: fc.boolean(),
-      lastAck: fc.integer({ min: 0, max: 0xffff_ffff }),
-      lastSeen: fc.integer({ min: 0, max: 999 }),
-    })
-    // An entry of mode proxy that names a balancer is one that nobody should have made.
-    .map(({ proxied, knownMac, ...rest }) => ({
-      ...rest,
-      ...(rest.mode === Mode.Proxy && proxied ? proxyOwner : {}),
-      ...(rest.mode === Mode.Nat && knownMac ? { clientMac: macBytes(clientMac) } : {}),
-    })),
-});
-
-/** A state over fixed addresses, with everything else arbitrary. */
-export const state: fc.Arbitrary<ForwardState> = fc
-  .record({
-    services: fc.tuple(
-      ...pool.map(() =>
-        fc.record({
-          there: fc.constantFrom(true, true, true, true, false),
-          mode,
-          owners: fc.array(fc.oneof({ weight: 6, arbitrary: balancerIndex }, fc.constant(noBalancer)), {
-            minLength: 1,
-            maxLength: 5,
-          }),
-        }),
-      ),
-    ),
-    balancers: fc.tuple(...Array.from({ length: 8 }, (_, index) => balancerOf(index))),
-    flows: fc.array(flow, { maxLength: 12 }),
-    refuseNew: fc.constantFrom(false, false, false, false, true),
-    endpoints,
-    gateway: fc.boolean(),
-  })
-  .map(({ services, balancers, flows, refuseNew, endpoints: places, gateway }) => {
-    const listed = services.flatMap(({ there, mode: how, owners }, index) => {
-      const { address, port } = pool[index]!;
-      return there ? [service(index, address, port, how, (slot) => owners[slot % owners.length]!)] : [];
-    });
-    const natted = new Map(
-      places.map(({ service: index, balancer: owner, fits }) => {
-        const { address: vip, port: vipPort } = pool[index]!;
-        const v6 = vip.includes(':') === fits;
-        const address = ipBytes(endpointAddress(owner, v6));
-        const port = endpointPort(index);
-        return [
-          `${index} ${owner}`,
-          { service: index, balancer: owner, address, port, vip: ipBytes(vip), vipPort },
-        ] as const;
-      }),
-    );
-    const fresh = forwardState(
-      { ...config, mtu, refuseNew, ...(gateway ? { gatewayMac: macBytes(gatewayMac) } : {}) },
-      listed,
-      balancers,
-      [...natted.values()],
-    );
-    return withFlows(
-      fresh,
-      flows.map(({ side, v6, ...rest }) => ({ ...rest, client: (v6 ? clients6 : clients4)[side]! })),
-    );
-  });
+  clientPorts,
+  clients4,
+  clients6,
+  endpointAddress,
+  endpointPort,
+  isV6,
+  natOwner,
+  oftenOwner,
+  servicePorts,
+} from './arbitrary-state.ts';
+import { gatewayMac, ownMac, vip4, vip4b, vip6 } from './world.ts';
 
 const flags = fc.oneof(
   { weight: 4, arbitrary: fc.constant(TcpFlag.Syn) },
@@ -314,7 +164,7 @@ const answer = fc
     ends,
     odd: oddities,
     service: fc.integer({ min: 0, max: 4 }),
-    balancer: balancerIndex,
+    other: oftenOwner,
     flags,
     sequence: u32,
     acknowledgment: u32,
@@ -322,34 +172,23 @@ const answer = fc
     bytes: payload,
     checksum: fc.option(fc.constantFrom(0, 0xffff), { nil: undefined, freq: 6 }),
   })
-  .map(
-    ({
+  .map(({ ethernet: link, ends: at, odd, service: index, other, optionWords, bytes, checksum, ...rest }) => {
+    const v6 = isV6(index);
+    const owner = other ?? natOwner(index);
+    const ip = ipFields({ ...at, v6 }, odd, 20 + optionWords * 4 + bytes);
+    return buildPacket({
       ethernet: link,
-      ends: at,
-      odd,
-      service: index,
-      balancer: owner,
-      optionWords,
-      bytes,
-      checksum,
-      ...rest
-    }) => {
-      const v6 = pool[index]!.address.includes(':');
-      const ip = ipFields({ ...at, v6 }, odd, 20 + optionWords * 4 + bytes);
-      return buildPacket({
-        ethernet: link,
-        ip: { ...ip, source: endpointAddress(owner, v6), destination: ip.source },
-        tcp: {
-          sourcePort: endpointPort(index),
-          destinationPort: at.clientPort,
-          ...rest,
-          options: Array.from({ length: optionWords * 4 }, () => ({ kind: 1, data: new Uint8Array(0) })),
-          ...(checksum === undefined ? {} : { checksum }),
-        },
-        payload: bytesOf(bytes),
-      });
-    },
-  );
+      ip: { ...ip, source: endpointAddress(owner, v6), destination: ip.source },
+      tcp: {
+        sourcePort: endpointPort(index),
+        destinationPort: at.clientPort,
+        ...rest,
+        options: Array.from({ length: optionWords * 4 }, () => ({ kind: 1, data: new Uint8Array(0) })),
+        ...(checksum === undefined ? {} : { checksum }),
+      },
+      payload: bytesOf(bytes),
+    });
+  });
 
 /** An ICMP error to a client about a packet of it to an endpoint, perhaps cut. */
 const answerError = fc
@@ -358,7 +197,7 @@ const answerError = fc
     quoter: ends,
     odd: oddities,
     service: fc.integer({ min: 0, max: 4 }),
-    balancer: balancerIndex,
+    other: oftenOwner,
     type4: fc.constantFrom(IcmpType.Unreachable, IcmpType.Unreachable, IcmpType.TimeExceeded, IcmpType.Echo),
     type6: fc.constantFrom(
       Icmpv6Type.PacketTooBig,
@@ -371,19 +210,9 @@ const answerError = fc
     whole: fc.boolean(),
   })
   .map(
-    ({
-      ends: at,
-      quoter,
-      odd,
-      service: index,
-      balancer: owner,
-      type4,
-      type6,
-      ours: sameClient,
-      cut,
-      whole: all,
-    }) => {
-      const v6 = pool[index]!.address.includes(':');
+    ({ ends: at, quoter, odd, service: index, other, type4, type6, ours: sameClient, cut, whole: all }) => {
+      const v6 = isV6(index);
+      const owner = other ?? natOwner(index);
       const client = addresses({ ...at, v6 }).source;
       const sent = buildPacket({
         ip: {
