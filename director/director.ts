@@ -109,7 +109,7 @@ class DirectorNode implements TierNode {
 
   status(): TierStatus {
     const stats = this.#plane.stats();
-    return directorStatus({
+    const status = directorStatus({
       topology: this.#topology,
       removed: this.#removed,
       health: (id) => this.#heartbeats.health(id),
@@ -118,6 +118,7 @@ class DirectorNode implements TierNode {
       draining: this.#draining,
       newPerSecond: this.#meter.perSecond(stats.total.accepted),
     });
+    return { ...status, counters: { ...status.counters, ...this.#flowReports.stats } };
   }
 
   drain(): Promise<void> {
