@@ -22,8 +22,7 @@ const entries = 1_024;
 /** Completions that can wait without the kernel using memory of its own: two per socket, within bounds. */
 const completionEntriesLeast = 4_096;
 const completionEntriesMost = 65_536;
-/** Shared receive buffers. They are held for the length of a send that does not wait, so a batch needs few. */
-export const defaultBuffers = 1_024;
+/** A shared receive buffer. They are held for the length of a send that does not wait, so a batch needs few. */
 export const sharedBufferBytes = 16_384;
 
 /** Kernel-visible bytes of a row; where its parts begin is below. */

@@ -32,7 +32,7 @@ export class UringOpening extends Opening {
   #failure: Error | undefined;
 
   constructor(core: UringCore, spec: OpeningSpec, row: number, source: Endpoint, destination: Endpoint) {
-    super(core, spec, source, destination);
+    super(core.books, spec, source, destination);
     this.#core = core;
     this.#row = row;
   }
