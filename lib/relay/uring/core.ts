@@ -15,6 +15,8 @@ import { tuneDestination } from './tune.ts';
 
 /** How long close() waits for what is under way. */
 const closePatienceMs = 1_000;
+/** How long the other FIN may take before errors of a half-closed socket are watched for. */
+const halfClosedMs = 50;
 
 export interface CoreOptions {
   /** Number of the ring in its relay, from 0. */
@@ -49,6 +51,7 @@ export class UringCore implements CarrierOwner {
   /** By socket: payload it sent. */
   readonly #bytes: Float64Array;
   #closing: (() => void) | undefined;
+  #isClosed = false;
 
   constructor(rings: Rings, { index, rows, buffers, boundsReceives }: CoreOptions) {
     this.index = index;
@@ -139,7 +142,18 @@ export class UringCore implements CarrierOwner {
   }
 
   finished(row: number): void {
+    this.carrier.unwatch(row);
     this.endRow(row, 'finished');
+  }
+
+  watchSoon(): void {
+    this.books.clock.after(
+      halfClosedMs,
+      () => {
+        if (!this.#isClosed) this.carrier.watchAll();
+      },
+      true,
+    );
   }
 
   /** Ends a joined connection: with FIN when it finished, else with RST. */
@@ -150,7 +164,8 @@ export class UringCore implements CarrierOwner {
     if (client === undefined || destination === undefined) return;
     for (const socket of [2 * row, 2 * row + 1]) {
       this.carrier.drop(socket);
-      this.machine.closeSocket(row, socket, reason !== 'finished');
+      if (reason === 'finished') this.machine.releaseSocket(row, socket);
+      else this.machine.resetSocket(row, socket);
     }
     this.#clients[row] = undefined;
     this.#destinations[row] = undefined;
@@ -205,6 +220,7 @@ export class UringCore implements CarrierOwner {
       };
       this.machine.loop.flush();
     });
+    this.#isClosed = true;
     this.machine.close();
   }
 
@@ -226,6 +242,9 @@ export class UringCore implements CarrierOwner {
         return;
       case kinds.watch:
         this.carrier.watched(socket, isCurrent, result, (flags & IORING_CQE_F_MORE) !== 0);
+        return;
+      case kinds.half:
+        this.carrier.halved(socket, isCurrent, result);
         return;
       case kinds.probe:
         this.carrier.probed(socket, isCurrent, result);

@@ -224,6 +224,6 @@ export class UringListener implements RelayListener {
 
 /** The client gets RST; nothing of it remains. */
 function refuse(core: UringCore, row: number): void {
-  core.machine.closeSocket(row, 2 * row, true);
+  core.machine.resetSocket(row, 2 * row);
   core.releaseRow(row);
 }

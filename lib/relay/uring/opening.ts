@@ -91,13 +91,13 @@ export class UringOpening extends Opening {
   protected override dropDestination(): void {
     if (this.#endpoint === undefined) return;
     this.#endpoint = undefined;
-    this.#core.machine.closeSocket(this.#row, 2 * this.#row + 1, true);
+    this.#core.machine.resetSocket(this.#row, 2 * this.#row + 1);
   }
 
   protected override resetClient(): void {
     this.#held.length = 0;
     this.#core.carrier.drop(2 * this.#row);
-    this.#core.machine.closeSocket(this.#row, 2 * this.#row, true);
+    this.#core.machine.resetSocket(this.#row, 2 * this.#row);
     this.#core.releaseRow(this.#row);
   }
 

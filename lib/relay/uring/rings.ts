@@ -8,8 +8,8 @@ import type { UringListener } from './listener.ts';
 import { planRings, type RingPlan, type RingTuning } from './ring-plan.ts';
 
 /** Shared receive buffers of a relay's only ring, and of each when there are several. */
-const buffersOfOne = 1_024;
-const buffersOfMany = 256;
+const buffersOfOne = 512;
+const buffersOfMany = 128;
 
 /** What tests turn so that rare paths become the rule. */
 export interface UringTuning extends RingTuning {
