@@ -11,7 +11,8 @@ import type { UringListener } from './listener.ts';
 import { Machine } from './machine.ts';
 import type { UringOpening } from './opening.ts';
 import type { Rings } from './rings.ts';
-import { tuneDestination } from './tune.ts';
+import { hastenDestination } from './tune.ts';
+import { Untuned } from './untuned.ts';
 
 /** How long close() waits for what is under way. */
 const closePatienceMs = 1_000;
@@ -51,6 +52,7 @@ export class UringCore implements CarrierOwner {
   /** By socket: payload it sent. */
   readonly #bytes: Float64Array;
   #closing: (() => void) | undefined;
+  readonly #untuned: Untuned;
   #isClosed = false;
 
   constructor(rings: Rings, { index, rows, buffers, boundsReceives }: CoreOptions) {
@@ -64,6 +66,7 @@ export class UringCore implements CarrierOwner {
       afterBatch: () => this.#afterBatch(),
     });
     this.carrier = new Carrier(this.machine, this, boundsReceives);
+    this.#untuned = new Untuned(this.machine, rings.books.clock);
     this.destinations = new Destinations(rows);
     this.#accepting = Array.from({ length: rows });
     this.#openings = Array.from({ length: rows });
@@ -111,7 +114,8 @@ export class UringCore implements CarrierOwner {
     this.#startedMs[row] = startedMs;
     this.#retries[row] = retries;
     this.destinations.add(destination.id, row);
-    tuneDestination(this.machine, row, settings);
+    hastenDestination(this.machine, row);
+    this.#untuned.add(row, settings);
     this.carrier.join(row, destination.preface, kept);
   }
 
@@ -221,6 +225,7 @@ export class UringCore implements CarrierOwner {
       this.machine.loop.flush();
     });
     this.#isClosed = true;
+    this.#untuned.close();
     this.machine.close();
   }
 
