@@ -15,5 +15,16 @@ export {
   takeSocketError,
   type AcceptQueue,
 } from './sockets.ts';
+export {
+  attachFilter,
+  dropAll,
+  encodeFilter,
+  FilterCode,
+  filterInstructionsMost,
+  fromNetworkHeader,
+  takeAll,
+  type EncodedFilter,
+  type FilterInstruction,
+} from './socket-filter.ts';
 export { signalOnParentDeath } from './process.ts';
 export { getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';

@@ -8,6 +8,7 @@ import type { CatalogueEntry } from './entry.ts';
 import { heartbeatErrors } from './heartbeat.ts';
 import { linuxErrors } from './linux.ts';
 import { nodeErrors } from './node.ts';
+import { rawSocketErrors } from './raw-socket.ts';
 import { relayErrors } from './relay.ts';
 import { topologyErrors } from './topology.ts';
 import { uringErrors } from './uring.ts';
@@ -22,6 +23,7 @@ const parts = {
   ...linuxErrors,
   ...bpfErrors,
   ...uringErrors,
+  ...rawSocketErrors,
   ...relayErrors,
   ...directorErrors,
   ...xdpErrors,
