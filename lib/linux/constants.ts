@@ -44,3 +44,4 @@ export const TCP_KEEPINTVL = 5;
 export const TCP_KEEPCNT = 6;
 export const TCP_INFO = 11;
 export const TCP_USER_TIMEOUT = 18;
+export const TCP_MD5SIG_EXT = 32;

@@ -8,6 +8,7 @@ import type { CatalogueEntry } from './entry.ts';
 import { heartbeatErrors } from './heartbeat.ts';
 import { linuxErrors } from './linux.ts';
 import { nodeErrors } from './node.ts';
+import { rawErrors } from './raw.ts';
 import { rawSocketErrors } from './raw-socket.ts';
 import { relayErrors } from './relay.ts';
 import { topologyErrors } from './topology.ts';
@@ -23,6 +24,7 @@ const parts = {
   ...linuxErrors,
   ...bpfErrors,
   ...uringErrors,
+  ...rawErrors,
   ...rawSocketErrors,
   ...relayErrors,
   ...directorErrors,
