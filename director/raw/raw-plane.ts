@@ -52,6 +52,20 @@ export interface OwnerReport {
   readonly disowned: readonly { readonly address: Uint8Array; readonly port: number }[];
 }
 
+export interface FoundRawFlow {
+  /** Id of the balancer. */
+  readonly balancer: string;
+  readonly mode: RawMode;
+  readonly state: 'opening' | 'established' | 'closing';
+  readonly confirmed: boolean;
+}
+
+const stateNames = {
+  [FlowState.Opening]: 'opening',
+  [FlowState.Established]: 'established',
+  [FlowState.Closing]: 'closing',
+} as const;
+
 const defaultCapacity: FlowCapacity = { confirmed: 262_144, unconfirmed: 65_536 };
 const housekeepingMs = 1_000;
 /** How long opening and ended flows are remembered: as long as TCP waits for stragglers on Linux. */
@@ -261,6 +275,40 @@ export class RawPlane implements ForwardingPlane {
       }
     }
     return found;
+  }
+
+  /** The flow of one client with a service, if there is one. */
+  find(serviceName: string, client: Endpoint): FoundRawFlow | undefined {
+    for (const service of this.#world?.byIndex.values() ?? []) {
+      if (service.name !== serviceName) continue;
+      const key = keyText(flowKey(ipBytes(client.host), client.port, service.index));
+      const entry = this.#flows.find(key);
+      const balancer = entry === undefined ? undefined : this.#world?.balancers.get(entry.balancer);
+      if (entry === undefined || balancer === undefined) continue;
+      const mode = entry.mode === Mode.Tun ? 'tun' : 'fullnat';
+      return { balancer, mode, state: stateNames[entry.state], confirmed: this.#flows.confirmed.has(key) };
+    }
+    return undefined;
+  }
+
+  /** What status shows of this plane. */
+  detail(): readonly [
+    {
+      readonly plane: string;
+      readonly flows: {
+        readonly confirmed: number;
+        readonly unconfirmed: number;
+        readonly capacity: number;
+      };
+    },
+  ] {
+    const { confirmed, unconfirmed } = this.#flows;
+    return [
+      {
+        plane: 'raw',
+        flows: { confirmed: confirmed.size, unconfirmed: unconfirmed.size, capacity: this.#limit },
+      },
+    ];
   }
 
   /**
