@@ -1,7 +1,6 @@
 import {
   EtherType,
   ethernetLayout,
-  ipv4Layout,
   ipv6Layout,
   judgeTcpChecksum,
   locateTcp,
