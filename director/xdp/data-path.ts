@@ -77,7 +77,7 @@ export class DataPath {
    * forwarding), HEADGATE_BPF_NO_BPFFS, HEADGATE_BPF_LINK and what loadCollection() throws.
    */
   static open(options: DataPathOptions): DataPath {
-    const { directory, capacity } = options;
+    const { directory } = options;
     if (!isBpffs(directory)) {
       requireBpffs(dirname(directory));
       mkdirSync(directory);

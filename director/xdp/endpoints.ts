@@ -21,10 +21,7 @@ export function writeEndpoints(
   for (const { key, value } of forth) maps.endpoints.update(key, value);
 }
 
-function keepOnly(
-  map: DataPathMaps['endpoints'] | DataPathMaps['origins'],
-  entries: readonly MapEntry[],
-): void {
+function keepOnly(map: DataPathMaps['endpoints'], entries: readonly MapEntry[]): void {
   const wanted = new Set(entries.map(({ key }) => keyText(key)));
   for (const key of Array.from(map.keys())) if (!wanted.has(keyText(key))) map.delete(key);
 }

@@ -16,7 +16,7 @@ import type { Form } from './form.ts';
 import { Stack } from './frame.ts';
 import { serviceKeyCode } from './keys.ts';
 
-const { R0, R1, R2, R3, R6, R7, R8, FP } = asm;
+const { R0, R1, R2, R3, R6, R7, FP } = asm;
 
 /** Goes to `v4` or `v6`, or ends. In: R1, the context. Out: R6 to R8. */
 export function linkCode(form: Form): asm.Code {

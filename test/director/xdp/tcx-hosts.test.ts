@@ -23,7 +23,7 @@ async function ask(program: Program, line: string, answer: RegExp): Promise<stri
 interface Scene {
   readonly lab: Lab;
   readonly client: Program;
-  director(owners: readonly number[], dead?: readonly number[]): Promise<Program>;
+  readonly director: (owners: readonly number[], dead?: readonly number[]) => Promise<Program>;
 }
 
 async function scene(
