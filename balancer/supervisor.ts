@@ -64,7 +64,7 @@ export class Supervisor implements TierNode, FleetEvents {
   #complete = false;
 
   constructor(context: TierContext, me: Balancer, options: SupervisorOptions) {
-    const { topology, clock, log, key, node, control } = context;
+    const { topology, clock, log, key, node, control, generations } = context;
     const { heartbeat, cluster } = topology;
     const { workers, workerLimit: limit, reusePort, spawn } = options;
     this.#context = context;
@@ -78,7 +78,7 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#directors.apply(directorHosts(topology), clock.now());
     const heartbeats = createHeartbeats({
       settings: heartbeat,
-      identity: { key, cluster, node },
+      identity: { key, cluster, node, ...(generations && { generations }) },
       log,
       clock,
       onChange: () => this.#healthChanged(),
@@ -91,6 +91,7 @@ export class Supervisor implements TierNode, FleetEvents {
       reply: () => this.#reply(),
       intervalMs: () => this.#topology.heartbeat.intervalMs,
       clock,
+      ...(generations && { generations }),
     });
     const start = { limit, reusePort, log: { level: log.level, bindings: log.bindings() } };
     this.#fleet = new WorkerFleet(

@@ -3,7 +3,7 @@ import { isAbsolute, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { formatEndpoint } from '../lib/address/index.ts';
 import type { Balancer, ChatServer, Probe, SecretSource, Service, Topology } from './types.ts';
-import { formatDuration, formatSize } from './units.ts';
+import { formatDuration, formatMoment, formatSize } from './units.ts';
 
 /**
  * YAML text that loads as the same topology. No byte of the secret is in it, only where the secret is: relative to
@@ -68,6 +68,7 @@ function balancer(node: Balancer): unknown {
     control: node.controlPort,
     weight: node.weight,
     state: node.state,
+    ...drainEnd(node),
     heartbeat: probe(node.probe),
     ...(node.workers === undefined ? {} : { workers: node.workers }),
     ...(node.maxConnections === undefined ? {} : { maxConnections: node.maxConnections }),
@@ -80,8 +81,13 @@ function chatserver(node: ChatServer): unknown {
     control: node.controlPort,
     weight: node.weight,
     state: node.state,
+    ...drainEnd(node),
     heartbeat: probe(node.probe),
   };
+}
+
+function drainEnd({ drainUntilMs }: Balancer | ChatServer): { readonly drainUntil?: string } {
+  return drainUntilMs === undefined ? {} : { drainUntil: formatMoment(drainUntilMs) };
 }
 
 function probe({ kind, ...rest }: Probe): unknown {

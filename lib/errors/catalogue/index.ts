@@ -9,6 +9,7 @@ import { heartbeatErrors } from './heartbeat.ts';
 import { linuxErrors } from './linux.ts';
 import { nodeErrors } from './node.ts';
 import { relayErrors } from './relay.ts';
+import { rolloutErrors } from './rollout.ts';
 import { topologyErrors } from './topology.ts';
 import { uringErrors } from './uring.ts';
 import { xdpErrors } from './xdp.ts';
@@ -28,6 +29,7 @@ const parts = {
   ...balancerErrors,
   ...chatErrors,
   ...nodeErrors,
+  ...rolloutErrors,
   ...cliErrors,
 };
 
