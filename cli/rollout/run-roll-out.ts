@@ -58,6 +58,7 @@ export async function planAndRollOut(
       `rolled back, as generation ${stamp.generation}: ${why}`,
     );
   }
+  if (result.worse !== undefined) io.err(`warning: health is worse than before: ${result.worse}`);
   if (result.late.length > 0)
     throw new HeadgateError('HEADGATE_ROLLOUT_INCOMPLETE', `not switched yet: ${result.late.join(', ')}`);
   io.out(

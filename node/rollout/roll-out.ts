@@ -71,6 +71,8 @@ export interface RolloutResult {
   /** Nodes that should have switched and have not said so. */
   readonly late: readonly string[];
   readonly skipped: readonly string[];
+  /** In what way health is worse than before. */
+  readonly worse?: string;
   /** Why the topology from before was rolled out again, and as what. */
   readonly rolledBack?: { readonly why: string; readonly stamp: Stamp };
 }
@@ -80,8 +82,9 @@ const stageMs = 5_000;
 const switchMs = 5_000;
 /** The nodes' lease is five times this. */
 const renewMs = 1_000;
-/** How long the nodes may take to report the new generation and to be up for each other again. */
+/** How long the nodes may take to report the new generation, and from then on to be well for each other again. */
 const settleMs = 15_000;
+const healthSettleMs = 5_000;
 const lookMs = 250;
 
 /**
@@ -131,7 +134,13 @@ class Rollout {
     this.#offerToOthers(stamp);
     const { late, worse } = await this.#settle(stamp);
     const why = worse ?? (await this.#watch(stamp, atMs));
-    const result = { stamp, switched, late, skipped: this.#skipped };
+    const result = {
+      stamp,
+      switched,
+      late,
+      skipped: this.#skipped,
+      ...(why !== undefined && { worse: why }),
+    };
     if (why === undefined || old === undefined) return result;
     this.#tell({ kind: 'rolls-back', why });
     const back = await this.#rollBack(why, stamp, old, late);
@@ -310,19 +319,26 @@ class Rollout {
   }
 
   /** Waits until every node reports the generation and nobody is worse off; says who is late, and what stays worse. */
-  async #settle(
-    stamp: Stamp,
-  ): Promise<{ readonly late: readonly string[]; readonly worse: string | undefined }> {
+  async #settle(stamp: Stamp): Promise<{
+    readonly late: readonly string[];
+    readonly worse: string | undefined;
+  }> {
     const deadline = performance.now() + settleMs;
+    let reportedMs: number | undefined;
     for (;;) {
       const { statuses, behind, problems } = await this.#look(stamp);
-      const worse = [...whatIsWorse(this.#before, healthOf(statuses), this.#step), ...problems];
-      const over = performance.now() >= deadline || this.#options.signal?.aborted === true;
-      if ((behind.length === 0 && worse.length === 0) || over || problems.length > 0) {
+      const worse = [...problems, ...whatIsWorse(this.#before, healthOf(statuses), this.#step)];
+      const nowMs = performance.now();
+      if (behind.length === 0) reportedMs ??= nowMs;
+      const isWell = behind.length === 0 && worse.length === 0;
+      const isOver = nowMs >= deadline || nowMs - (reportedMs ?? nowMs) >= healthSettleMs;
+      const stopped = this.#options.signal?.aborted === true;
+      if (isWell || isOver || stopped || problems.length > 0) {
         for (const node of behind)
           this.#tell({ kind: 'late', node, why: 'has not said that it has switched' });
-        if (worse.length === 0) this.#tell({ kind: 'settled', watchMs: this.#options.watchMs });
-        return { late: behind, worse: over && performance.now() < deadline ? undefined : worse[0] };
+        if (isWell) this.#tell({ kind: 'settled', watchMs: this.#options.watchMs });
+        // Whoever stops looking gets no verdict: what is not well yet may be about to be.
+        return { late: behind, worse: stopped && problems.length === 0 ? undefined : worse[0] };
       }
       await this.#pause(lookMs);
     }

@@ -18,7 +18,7 @@ export interface ClusterAccess {
 export type ConnectNode = (address: NodeAddress) => Promise<ControlConnection>;
 
 /** Longest wait for a connection or an answer of a node that is well. */
-export const askMs = 2_000;
+export const askMs = 5_000;
 
 export interface SurveyedNode extends NodeAddress {
   /** Undefined when it does not answer. */

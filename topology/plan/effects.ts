@@ -39,7 +39,7 @@ const withoutTraffic: ReadonlySet<string> = new Set(['control', 'heartbeat', 'gr
 
 /** Every difference, one line each, in the order cluster, services, tiers. */
 export function plannedChanges(before: Topology, after: Topology): readonly PlannedChange[] {
-  const diff: TopologyDiff = diffTopology(before, after);
+  const diff: TopologyDiff = withoutFollowing(before, after);
   return [
     ...diff.settings.map((setting) => keyChange('cluster', '', setting, undefined)),
     ...entries('service', 'services.NAME', diff.services),
@@ -47,6 +47,32 @@ export function plannedChanges(before: Topology, after: Topology): readonly Plan
     ...entries('balancer', 'balancers.NAME', diff.balancers),
     ...entries('chat server', 'chatservers.NAME', diff.chatservers),
   ];
+}
+
+/** The difference without lists of services that only follow the nodes that come and go, which are told themselves. */
+function withoutFollowing(before: Topology, after: Topology): TopologyDiff {
+  const diff = diffTopology(before, after);
+  const both = (one: readonly Named[], other: readonly Named[]): ReadonlySet<string> =>
+    new Set(one.filter(({ name }) => other.some((node) => node.name === name)).map(({ name }) => name));
+  const staying = {
+    balancers: both(before.balancers, after.balancers),
+    chatservers: both(before.chatservers, after.chatservers),
+  };
+  const changed = diff.services.changed.map((change) => ({
+    ...change,
+    keys: change.keys.filter((key) => {
+      if (key !== 'balancers' && key !== 'chatservers') return true;
+      const [was, is] = [change.before[key], change.after[key]].map((names) =>
+        names.filter((name) => staying[key].has(name)),
+      );
+      return was!.join() !== is!.join();
+    }),
+  }));
+  return { ...diff, services: { ...diff.services, changed } };
+}
+
+interface Named {
+  readonly name: string;
 }
 
 function entries<Entry extends { readonly name: string }>(
