@@ -3,6 +3,7 @@ import { HeadgateError } from '../lib/errors/index.ts';
 import { getrlimitNofile, linuxAvailable, somaxconn } from '../lib/linux/index.ts';
 import { connectionLimit } from '../lib/relay/index.ts';
 import { prettyLine, type StartTier, type TierContext } from '../node/index.ts';
+import { hostParts, type HostParts } from './host-parts.ts';
 import { refuseTakenPorts } from './port-check.ts';
 import { Supervisor } from './supervisor.ts';
 import { workerLimit } from './worker-limit.ts';
@@ -21,7 +22,11 @@ function writePretty(line: string): void {
 }
 
 /** As `startBalancer`, with the workers' log going where `output` says. */
-export async function startSupervisor(context: TierContext, output: WorkerOutput): Promise<Supervisor> {
+export async function startSupervisor(
+  context: TierContext,
+  output: WorkerOutput,
+  host?: HostParts,
+): Promise<Supervisor> {
   const { topology, node, log, clock } = context;
   const me = topology.balancers.find(({ name }) => name === node);
   if (me === undefined) throw new HeadgateError('HEADGATE_BALANCER_UNKNOWN', `no balancer is named ${node}`);
@@ -31,7 +36,7 @@ export async function startSupervisor(context: TierContext, output: WorkerOutput
   }
   warnOfShortQueue(context);
   await refuseTakenPorts(
-    workerServices(topology, me, []).map(({ endpoint }) => endpoint),
+    workerServices(topology, me, { directorHosts: [], atVip: new Set() }).map(({ endpoint }) => endpoint),
     clock,
   );
 
@@ -48,6 +53,7 @@ export async function startSupervisor(context: TierContext, output: WorkerOutput
     workerLimit: limit,
     reusePort: linux.available,
     spawn: () => forkWorker(output, secretVariable),
+    ...(host ?? hostParts(context, me.host)),
   });
   try {
     await supervisor.started();

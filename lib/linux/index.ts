@@ -8,6 +8,7 @@ export { linuxAvailable, type LinuxAvailability } from './libc.ts';
 export { errnoName, isSyscallError, syscallError } from './errno.ts';
 export {
   acceptQueue,
+  endSending,
   listeningSocket,
   localEndpoint,
   setSocketOption,
@@ -15,5 +16,7 @@ export {
   takeSocketError,
   type AcceptQueue,
 } from './sockets.ts';
+export { tryFileLock, type FileLock } from './file-lock.ts';
+export { watchReadable, type ReadableWatch } from './readable.ts';
 export { signalOnParentDeath } from './process.ts';
 export { getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';
