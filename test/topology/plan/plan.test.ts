@@ -89,7 +89,9 @@ function topologyOf(choice: Choices): Topology {
       }),
     ],
     directors: choice.directors.flatMap((present, index) =>
-      present ? [{ name: `d${index}`, host: `127.50.0.${index + 2}`, controlPort: 7400, interface: undefined }] : [],
+      present
+        ? [{ name: `d${index}`, host: `127.50.0.${index + 2}`, controlPort: 7400, interface: undefined }]
+        : [],
     ),
     balancers,
     chatservers,
