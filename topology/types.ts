@@ -39,13 +39,26 @@ export type Probe =
 export type ProxyProtocolAccept = 'off' | 'v1' | 'v2' | 'any';
 export type ProxyProtocolSend = 'off' | 'v1' | 'v2';
 
+/** What becomes of a chat server's established connections when it is declared DOWN. */
+export type OnDown = 'keep' | 'close';
+
+/** How a balancer picks the chat servers of a service. */
+export interface Balancing {
+  readonly algorithm: Algorithm;
+  /** How long the share of a chat server grows that was added or came back from DOWN; 0: it has its whole share at once. */
+  readonly slowStartMs: number;
+  /** Clients of one balancer that may wait while every chat server is at its `maxConnections`, and for how long. */
+  readonly queue: { readonly size: number; readonly timeoutMs: number };
+  readonly onDown: OnDown;
+}
+
 /** What clients connect to. */
 export interface Service {
   readonly name: string;
   /** The VIP. */
   readonly listen: Endpoint;
   readonly forwarding: 'auto' | 'proxy';
-  readonly balancing: { readonly algorithm: Algorithm };
+  readonly balancing: Balancing;
   /** Names, in the order of the file. */
   readonly balancers: readonly string[];
   /** Names, in the order of the file. */
@@ -92,6 +105,10 @@ export interface ChatServer {
   readonly weight: number;
   readonly state: NodeState;
   readonly probe: Probe;
+  /** Most connections one balancer may have to it, over all services; undefined: as many as come. */
+  readonly maxConnections: number | undefined;
+  /** Takes new connections only while every other chat server of the service is down. */
+  readonly backup: boolean;
 }
 
 export interface Topology {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { UpstreamPool, upstreamKey } from '../../balancer/upstream-pool.ts';
 import type { ServiceReadiness } from '../../lib/heartbeat/index.ts';
 import { algorithms, type Algorithm, type ChatServer, type Topology } from '../../topology/index.ts';
-import { aChatServer, aService, aTopology } from '../topology-fixture.ts';
+import { aBalancing, aChatServer, aService, aTopology } from '../topology-fixture.ts';
 import { health } from './health.ts';
 import { client, clientNumber, seededRandom, tally } from './upstreams.ts';
 
@@ -28,7 +28,7 @@ function connections(pool: UpstreamPool): Record<string, number> {
 }
 
 function withAlgorithm(algorithm: Algorithm): Topology {
-  return aTopology({ services: [aService({ balancing: { algorithm } })] });
+  return aTopology({ services: [aService({ balancing: aBalancing({ algorithm }) })] });
 }
 
 for (const algorithm of ['round-robin', 'weighted-round-robin', 'least-connections'] as const) {
@@ -212,7 +212,7 @@ test('over any sequence of picks, releases, worker deaths, reloads and health th
           const { algorithm } = action;
           pool.apply(
             aTopology({
-              services: [aService({ balancing: { algorithm }, chatservers: names })],
+              services: [aService({ balancing: aBalancing({ algorithm }), chatservers: names })],
               chatservers: servers,
             }),
           );
