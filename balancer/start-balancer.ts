@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { HeadgateError } from '../lib/errors/index.ts';
-import { getrlimitNofile, linuxAvailable, somaxconn } from '../lib/linux/index.ts';
+import { getrlimitNofile, linuxAvailable, sharedMemoryAvailable, somaxconn } from '../lib/linux/index.ts';
 import { connectionLimit } from '../lib/relay/index.ts';
+import { SharedMemory } from '../lib/shared-memory/index.ts';
 import { prettyLine, type StartTier, type TierContext } from '../node/index.ts';
+import { PickTable } from './pick-table.ts';
 import { refuseTakenPorts } from './port-check.ts';
 import { Supervisor } from './supervisor.ts';
 import { workerLimit } from './worker-limit.ts';
@@ -42,12 +44,14 @@ export async function startSupervisor(context: TierContext, output: WorkerOutput
     connectionLimit(getrlimitNofile()?.soft ?? usualDescriptors),
   );
   log.info(`carries up to ${workers * limit} connections: ${workers} workers with ${limit} each`);
+  const memory = pickMemory(context, workers);
   const secretVariable = 'env' in topology.secret ? topology.secret.env : undefined;
   const supervisor = new Supervisor(context, me, {
     workers,
     workerLimit: limit,
     reusePort: linux.available,
-    spawn: () => forkWorker(output, secretVariable),
+    spawn: () => forkWorker(output, secretVariable, memory?.fd),
+    memory,
   });
   try {
     await supervisor.started();
@@ -65,4 +69,15 @@ function warnOfShortQueue({ log }: TierContext): void {
     `net.core.somaxconn is ${queue}, below the listeners' backlog of ${listenBacklog}; ` +
       `run sysctl -w net.core.somaxconn=${listenBacklog}`,
   );
+}
+
+/** Memory for the picks, shared with the workers; undefined where there is none, and the supervisor picks for them. */
+function pickMemory({ log }: TierContext, workers: number): SharedMemory | undefined {
+  const { available, reason } = sharedMemoryAvailable();
+  if (available) return SharedMemory.create('headgate-picks', PickTable.bytes(workers));
+  log.warn(
+    { why: reason },
+    'no memory shared with the workers: they ask for each connection, and no client waits',
+  );
+  return undefined;
 }

@@ -6,18 +6,21 @@ import {
   type HeartbeatReply,
   type Responder,
 } from '../lib/heartbeat/index.ts';
+import type { SharedMemory } from '../lib/shared-memory/index.ts';
 import { RateMeter, type TierContext, type TierNode, type TierStatus } from '../node/index.ts';
 import type { Balancer, Topology } from '../topology/index.ts';
 import { AllowedDirectors } from './allowed-directors.ts';
 import { Conditions } from './conditions.ts';
 import { CounterTotals } from './counter-totals.ts';
 import { startDeadResets } from './dead-resets.ts';
+import type { Doomed } from './doomed-upstreams.ts';
 import { listenError, ListenFailures } from './listen-failures.ts';
+import { PickTable } from './pick-table.ts';
 import { readinessOf } from './readiness.ts';
 import { UpstreamWatch } from './upstream-watch.ts';
 import { WorkerFleet, type FleetEvents, type FleetMember } from './worker-fleet.ts';
-import type { SpawnWorker } from './worker-process.ts';
-import type { PickRequest, WorkerConfig, WorkerReport } from './worker-protocol.ts';
+import { tableDescriptor, type SpawnWorker } from './worker-process.ts';
+import type { WorkerRequest, WorkerConfig, WorkerReport } from './worker-protocol.ts';
 import { servicesOf, workerServices } from './worker-services.ts';
 
 /** How long a changed topology may take to reach all workers before `apply` goes on without them. */
@@ -26,6 +29,8 @@ const applyTimeoutMs = 5_000;
 const startDeaths = 3;
 /** How often forgotten servers, parted directors and the rate are looked after. */
 const housekeepingMs = 1_000;
+/** How often the shares of chat servers that start slowly grow. */
+const warmingMs = 250;
 /** Every how many rounds of housekeeping a listener that could not be opened is tried again. */
 const retryRounds = 2;
 
@@ -35,6 +40,8 @@ export interface SupervisorOptions {
   readonly workerLimit: number;
   readonly reusePort: boolean;
   readonly spawn: SpawnWorker;
+  /** Shared with the workers, for their picks; undefined: they ask. */
+  readonly memory: SharedMemory | undefined;
 }
 
 /** One balancer node: everything but the connections themselves, which its workers carry. */
@@ -50,6 +57,7 @@ export class Supervisor implements TierNode, FleetEvents {
   readonly #responder: Responder;
   readonly #fleet: WorkerFleet;
   readonly #limit: number;
+  readonly #memory: SharedMemory | undefined;
   readonly #timers: readonly Timer[];
   #topology: Topology;
   #me: Balancer;
@@ -66,12 +74,13 @@ export class Supervisor implements TierNode, FleetEvents {
   constructor(context: TierContext, me: Balancer, options: SupervisorOptions) {
     const { topology, clock, log, key, node, control } = context;
     const { heartbeat, cluster } = topology;
-    const { workers, workerLimit: limit, reusePort, spawn } = options;
+    const { workers, workerLimit: limit, reusePort, spawn, memory } = options;
     this.#context = context;
     this.#clock = clock;
     this.#topology = topology;
     this.#me = me;
     this.#limit = workers * limit;
+    this.#memory = memory;
     this.#rate = new RateMeter(clock);
     this.#failures = new ListenFailures(log);
     this.#conditions = new Conditions(clock);
@@ -84,7 +93,14 @@ export class Supervisor implements TierNode, FleetEvents {
       onChange: () => this.#healthChanged(),
       onReply: () => this.#healthChanged(),
     });
-    this.#upstreams = new UpstreamWatch({ heartbeats, random: Math.random });
+    this.#upstreams = new UpstreamWatch({
+      heartbeats,
+      table: new PickTable(memory?.buffer ?? new ArrayBuffer(PickTable.bytes(workers)), workers),
+      random: Math.random,
+      clock,
+      serve: (place, service) => this.#fleet.tell(place, { kind: 'serve', service }),
+      onFullness: () => this.#review(),
+    });
     this.#upstreams.apply(topology, me.name);
     this.#responder = createResponder({
       server: control,
@@ -92,7 +108,8 @@ export class Supervisor implements TierNode, FleetEvents {
       intervalMs: () => this.#topology.heartbeat.intervalMs,
       clock,
     });
-    const start = { limit, reusePort, log: { level: log.level, bindings: log.bindings() } };
+    const table = memory === undefined ? undefined : { fd: tableDescriptor, workers };
+    const start = { limit, reusePort, table, log: { level: log.level, bindings: log.bindings() } };
     this.#fleet = new WorkerFleet(
       { size: workers, spawn, start, clock, log, beat: heartbeat, events: this },
       this.#config(),
@@ -101,9 +118,10 @@ export class Supervisor implements TierNode, FleetEvents {
       every(clock, housekeepingMs, () => this.#keepHouse(), true),
       startDeadResets({
         clock,
-        dead: () => this.#upstreams.dead(),
-        reset: (upstream, most) => this.#resetDead(upstream, most),
+        doomed: () => this.#upstreams.doomed(),
+        reset: (doomed, most) => this.#reset(doomed, most),
       }),
+      every(clock, warmingMs, () => this.#upstreams.tick(), true),
     ];
     this.#complete = true;
   }
@@ -148,8 +166,9 @@ export class Supervisor implements TierNode, FleetEvents {
       accepted,
       newPerSecond: this.#rate.perSecond(accepted),
       limit: this.#limit,
-      counters: { ...this.#totals.all(), ...this.#fleet.stats, ...this.#upstreams.stats },
+      counters: sums(this.#totals.all(), { ...this.#fleet.stats }, this.#upstreams.stats),
       watches: this.#upstreams.status(),
+      waiting: Object.fromEntries(this.#upstreams.waiting()),
       workers: this.#fleet
         .members()
         .map(({ pid, misses, report }) => ({ pid, misses, connections: report?.connections ?? 0 })),
@@ -164,8 +183,8 @@ export class Supervisor implements TierNode, FleetEvents {
     return (this.#closed ??= this.#close());
   }
 
-  requests(member: FleetMember, requests: readonly PickRequest[]): readonly number[] {
-    return this.#upstreams.answer(member.id, requests);
+  requests(member: FleetMember, requests: readonly WorkerRequest[]): readonly number[] {
+    return this.#upstreams.answer(member.place, requests);
   }
 
   report(_member: FleetMember, { counters }: WorkerReport): void {
@@ -181,7 +200,7 @@ export class Supervisor implements TierNode, FleetEvents {
   }
 
   gone(member: FleetMember, served: boolean): void {
-    this.#upstreams.workerGone(member.id);
+    this.#upstreams.workerGone(member.place);
     if (!served) this.#unservedDeaths++;
     this.#workersChanged();
   }
@@ -201,6 +220,7 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#responder.close();
     this.#conditions.close();
     await this.#fleet.close();
+    this.#memory?.close();
   }
 
   #config(): WorkerConfig {
@@ -209,6 +229,7 @@ export class Supervisor implements TierNode, FleetEvents {
       accepting: this.#accepting,
       services: workerServices(this.#topology, this.#me, this.#directors.hosts()),
       upstreams: this.#upstreams.forWorkers(),
+      plan: this.#upstreams.plan,
     };
   }
 
@@ -237,9 +258,9 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#conditions.wake();
   }
 
-  #resetDead(upstream: string, most: number): void {
+  #reset({ key, services }: Doomed, most: number): void {
     const share = Math.ceil(most / Math.max(1, this.#fleet.members().length));
-    this.#fleet.broadcast({ kind: 'reset', upstream, most: share });
+    this.#fleet.broadcast({ kind: 'reset', upstream: key, services, most: share });
   }
 
   #connections(): number {
@@ -252,12 +273,12 @@ export class Supervisor implements TierNode, FleetEvents {
 
   #reply(): HeartbeatReply {
     const members = this.#fleet.members();
-    const full = members.some(({ report }) => report?.full);
+    const full = members.some(({ report }) => report?.full === true);
     const services = servicesOf(this.#topology, this.#me.name).map(({ name }) => {
       const state = readinessOf({
         draining: this.#isDraining(),
         listening: members.some(({ applied }) => applied?.listening.includes(name)),
-        full,
+        full: full || this.#upstreams.isFull(name),
         canTake: this.#upstreams.canTake(name),
       });
       const connections = members.reduce((sum, { report }) => sum + (report?.services[name] ?? 0), 0);
@@ -282,4 +303,12 @@ export class Supervisor implements TierNode, FleetEvents {
 
 function directorHosts({ directors }: Topology): readonly string[] {
   return directors.map(({ host }) => host);
+}
+
+/** Counters of several sources; those of one name added. */
+function sums(...sources: readonly Readonly<Record<string, number>>[]): Readonly<Record<string, number>> {
+  const totals = new Map<string, number>();
+  for (const source of sources)
+    for (const [name, count] of Object.entries(source)) totals.set(name, (totals.get(name) ?? 0) + count);
+  return Object.fromEntries(totals);
 }
