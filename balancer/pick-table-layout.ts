@@ -1,7 +1,7 @@
 /**
  * Where things lie in the pick table, the memory that the workers of a node share:
  *
- *     head       magic, number of workers, generation; the lock on a cache line of its own
+ *     head       magic, number of workers, generation; the lock (owner, turns) on a cache line of its own
  *     services   128 × service
  *     seats      128 × workers × seat      who waits, by service and worker
  *     limits     4,096 × u32               by row (upstream)
@@ -14,7 +14,7 @@ import { f64, layout, pad, u32 } from '../lib/layout/index.ts';
 
 export const head = layout(
   'pick_table_head',
-  { magic: u32, workers: u32, generation: u32, pad0: pad(52), lock: u32, pad1: pad(60) },
+  { magic: u32, workers: u32, generation: u32, pad0: pad(52), lock: u32, turns: u32, pad1: pad(56) },
   { size: 128 },
 );
 

@@ -13,10 +13,13 @@ import { batchEntries, type WorkerRequest, type WorkerUpstream } from './worker-
 const standStillMs = 1;
 /** How often a pick is tried again that could not be made at once. */
 const retryMs = 1;
-/** How long a pick waits for a lock that its holder does not give back. Then it is made without: in time, not exact. */
+/** How long one holder may keep the lock. After that picks are made without: in time, not exact. */
 const lockPatienceMs = 250;
-/** How long a pick waits for the plan that belongs to the table; the message is on its way when the table changes. */
-const planPatienceMs = 3_000;
+/**
+ * How long a pick waits at all: for others to leave it the lock, or for the plan that belongs to the table, which is on its
+ * way when the table changes.
+ */
+const patienceMs = 3_000;
 /** Most picks that are tried again; twice the accept queue. */
 const mostPostponed = 8_192;
 /** How often those who wait look by themselves; whoever makes room for them tells them at once. */
@@ -86,6 +89,8 @@ export class SharedPicker implements Picker {
   readonly #queue: WaitQueue;
   readonly #postponed = new Map<number, Postponed>();
   #retrying = false;
+  /** The lock's turns when they last changed, as far as those who wait have seen, and when that was. */
+  #seen = { turns: 0, sinceMs: 0 };
   #looking: Timer | undefined;
   #plan: PickPlan = emptyPlan;
   #picker: TablePicker;
@@ -239,7 +244,9 @@ export class SharedPicker implements Picker {
       return null;
     }
     return new Promise((resolve) => {
-      this.#postponed.set(request.connection, { request, sinceMs: this.#clock.now(), resolve });
+      const now = this.#clock.now();
+      if (this.#postponed.size === 0) this.#seen = { turns: this.#lock.turns, sinceMs: now };
+      this.#postponed.set(request.connection, { request, sinceMs: now, resolve });
       this.#retryLater();
     });
   }
@@ -255,18 +262,22 @@ export class SharedPicker implements Picker {
 
   #retry(): void {
     if (this.#postponed.size === 0) return;
-    const locked = this.#lock.try(0);
+    const locked = this.#lock.try(standStillMs);
+    const now = this.#clock.now();
+    if (locked || this.#lock.turns !== this.#seen.turns)
+      this.#seen = { turns: this.#lock.turns, sinceMs: now };
+    const isStuck = !locked && now - this.#seen.sinceMs >= lockPatienceMs;
     const answers: [Postponed, Picked | Promise<Picked>][] = [];
     try {
       for (const postponed of this.#postponed.values()) {
-        const waitedMs = this.#clock.now() - postponed.sinceMs;
-        if (!this.#isCurrent() || (!locked && this.#lock.holder === supervisorToken)) {
-          if (waitedMs < planPatienceMs) break;
-          this.stats.picksTimedOut++;
-          answers.push([postponed, null]);
-        } else if (locked || waitedMs >= lockPatienceMs) {
+        // The supervisor writes more than numbers: what it has begun is waited for.
+        const may = this.#isCurrent() && (locked || (isStuck && this.#lock.holder !== supervisorToken));
+        if (may) {
           if (!locked) this.stats.picksUnlocked++;
           answers.push([postponed, this.#decide(postponed.request)]);
+        } else if (now - postponed.sinceMs >= patienceMs) {
+          this.stats.picksTimedOut++;
+          answers.push([postponed, null]);
         } else break;
         this.#postponed.delete(postponed.request.connection);
       }

@@ -11,12 +11,15 @@ export interface LockStats {
   broken: number;
 }
 
+/** Times `take` sees others come and go in its patience before it uses force all the same. */
+const mostRounds = 20;
+
 /** A private word to sleep on; nobody ever wakes the sleeper, time does. */
 const bed = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * A lock in shared memory: one 32-bit word, 0 when free, else the token of its holder. Nothing in it waits for ever: a
- * try gives up in time, `breakFrom` frees what a dead holder held, and `take` breaks it by force. So what it guards must
+ * A lock in shared memory: a 32-bit word, 0 when free, else the token of its holder; in the word behind it, how often it
+ * was taken (modulo 2^32), by which a lock that is busy is told from one that is stuck. Nothing in it waits for ever: a try gives up in time, `breakFrom` frees what a dead holder held, and `take` breaks it by force. So what it guards must
  * stay usable when a holder is interrupted for good at any point; the lock makes it exact, not whole.
  */
 export class OwnerLock {
@@ -26,7 +29,7 @@ export class OwnerLock {
   readonly #token: number;
   readonly #now: () => number;
 
-  /** `words[at]` is the lock; `token` (not 0) is this process's own. `now` is in milliseconds. */
+  /** `words[at]` and `words[at + 1]` are the lock; `token` (not 0) is this process's own. `now` is in milliseconds. */
   constructor(
     words: Int32Array<ArrayBuffer>,
     at: number,
@@ -44,6 +47,11 @@ export class OwnerLock {
     return Atomics.load(this.#words, this.#at);
   }
 
+  /** How often it was taken; does not change while somebody keeps it. */
+  get turns(): number {
+    return Atomics.load(this.#words, this.#at + 1);
+  }
+
   /** Takes the lock, waiting up to `patienceMs` (0: only as long as a running holder needs). False: not taken. */
   try(patienceMs: number): boolean {
     if (this.#grab()) return true;
@@ -58,9 +66,14 @@ export class OwnerLock {
     return false;
   }
 
-  /** Takes the lock whatever happens: after `patienceMs` from whoever holds it. */
+  /** Takes the lock whatever happens: from whoever has held it for `patienceMs`. */
   take(patienceMs: number): void {
-    if (this.try(patienceMs)) return;
+    for (let round = 0; round < mostRounds; round++) {
+      const before = this.turns;
+      if (this.try(patienceMs)) return;
+      if (this.turns === before) break;
+    }
+    Atomics.add(this.#words, this.#at + 1, 1);
     Atomics.store(this.#words, this.#at, this.#token);
     this.stats.broken++;
   }
@@ -78,6 +91,8 @@ export class OwnerLock {
   }
 
   #grab(): boolean {
-    return Atomics.compareExchange(this.#words, this.#at, 0, this.#token) === 0;
+    if (Atomics.compareExchange(this.#words, this.#at, 0, this.#token) !== 0) return false;
+    Atomics.add(this.#words, this.#at + 1, 1);
+    return true;
   }
 }

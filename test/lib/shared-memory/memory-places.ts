@@ -3,8 +3,8 @@ export const memoryBytes = 4_096;
 
 export const place = {
   lock: 0,
-  added: 1,
-  exchanged: 2,
+  added: 2,
+  exchanged: 3,
   /** Doubles. */
   guarded: 8,
   begun: 9,
