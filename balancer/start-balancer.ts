@@ -22,8 +22,15 @@ function writePretty(line: string): void {
   process.stdout.write(`${prettyLine(line)}\n`);
 }
 
-/** As `startBalancer`, with the workers' log going where `output` says. */
-export async function startSupervisor(context: TierContext, output: WorkerOutput): Promise<Supervisor> {
+/**
+ * As `startBalancer`, with the workers' log going where `output` says. `sharing: false` has the workers ask the
+ * supervisor for each connection, as where memory cannot be shared.
+ */
+export async function startSupervisor(
+  context: TierContext,
+  output: WorkerOutput,
+  { sharing = true }: { readonly sharing?: boolean } = {},
+): Promise<Supervisor> {
   const { topology, node, log, clock } = context;
   const me = topology.balancers.find(({ name }) => name === node);
   if (me === undefined) throw new HeadgateError('HEADGATE_BALANCER_UNKNOWN', `no balancer is named ${node}`);
@@ -44,7 +51,7 @@ export async function startSupervisor(context: TierContext, output: WorkerOutput
     connectionLimit(getrlimitNofile()?.soft ?? usualDescriptors),
   );
   log.info(`carries up to ${workers * limit} connections: ${workers} workers with ${limit} each`);
-  const memory = pickMemory(context, workers);
+  const memory = sharing ? pickMemory(context, workers) : undefined;
   const secretVariable = 'env' in topology.secret ? topology.secret.env : undefined;
   const supervisor = new Supervisor(context, me, {
     workers,

@@ -96,6 +96,7 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#upstreams = new UpstreamWatch({
       heartbeats,
       table: new PickTable(memory?.buffer ?? new ArrayBuffer(PickTable.bytes(workers)), workers),
+      queues: memory !== undefined,
       random: Math.random,
       clock,
       serve: (place, service) => this.#fleet.tell(place, { kind: 'serve', service }),

@@ -26,6 +26,8 @@ interface WatchStats extends Record<string, number> {
 export interface UpstreamWatchOptions {
   readonly heartbeats: Heartbeats;
   readonly table: PickTable;
+  /** Whether clients may wait in the workers. */
+  readonly queues: boolean;
   readonly random: () => number;
   readonly clock: Clock;
   /** There may be room for the longest waiting client of the service; it is one of the worker at `place`. */
@@ -61,7 +63,8 @@ export class UpstreamWatch {
     const { chatservers, hashKey, heartbeat } = topology;
     this.#heartbeats.setSettings(heartbeat);
     this.#services = servicesOf(topology, balancer);
-    this.#pool.apply({ services: this.#services, chatservers, hashKey });
+    const services = this.#options.queues ? this.#services : this.#services.map(withoutQueue);
+    this.#pool.apply({ services, chatservers, hashKey });
     this.#setTargets();
   }
 
@@ -173,4 +176,8 @@ export class UpstreamWatch {
     const pooled = this.#pool.upstreams().find(({ upstream }) => upstream.id === id);
     if (pooled !== undefined) this.#heartbeats.probeNow(pooled.upstream.key);
   }
+}
+
+function withoutQueue(service: Service): Service {
+  return { ...service, balancing: { ...service.balancing, queue: { size: 0, timeoutMs: 0 } } };
 }

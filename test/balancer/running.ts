@@ -100,6 +100,7 @@ export async function running(
   topology: Topology,
   ready = topology.chatservers.length,
   told: Promise<void> = Promise.resolve(),
+  options: { readonly sharing?: boolean } = {},
 ): Promise<Running> {
   const records: Record<string, unknown>[] = [];
   const log: Record<string, unknown>[] = [];
@@ -119,6 +120,7 @@ export async function running(
       clock: systemClock,
     },
     lines((line) => void records.push(JSON.parse(line) as Record<string, unknown>)),
+    options,
   );
   const it = new Running({ node, control, block, records, log });
   t.teardown(async () => {
