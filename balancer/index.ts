@@ -4,3 +4,4 @@
  * processes (worker.ts) carry the connections and pick where each one goes (scheduler-*.ts) out of that table.
  */
 export { startBalancer } from './start-balancer.ts';
+export { hostOwner, hostWishes, type TopologyWishes } from './host-wishes.ts';

@@ -4,6 +4,7 @@ import { getrlimitNofile, linuxAvailable, sharedMemoryAvailable, somaxconn } fro
 import { connectionLimit } from '../lib/relay/index.ts';
 import { SharedMemory } from '../lib/shared-memory/index.ts';
 import { prettyLine, type StartTier, type TierContext } from '../node/index.ts';
+import { hostParts, type HostParts } from './host-parts.ts';
 import { PickTable } from './pick-table.ts';
 import { refuseTakenPorts } from './port-check.ts';
 import { Supervisor } from './supervisor.ts';
@@ -29,6 +30,7 @@ function writePretty(line: string): void {
 export async function startSupervisor(
   context: TierContext,
   output: WorkerOutput,
+  host?: HostParts,
   { sharing = true }: { readonly sharing?: boolean } = {},
 ): Promise<Supervisor> {
   const { topology, node, log, clock } = context;
@@ -40,7 +42,7 @@ export async function startSupervisor(
   }
   warnOfShortQueue(context);
   await refuseTakenPorts(
-    workerServices(topology, me, []).map(({ endpoint }) => endpoint),
+    workerServices(topology, me, { directorHosts: [], atVip: new Set() }).map(({ endpoint }) => endpoint),
     clock,
   );
 
@@ -59,6 +61,7 @@ export async function startSupervisor(
     reusePort: linux.available,
     spawn: () => forkWorker(output, secretVariable, memory?.fd),
     memory,
+    ...(host ?? hostParts(context, me.host)),
   });
   try {
     await supervisor.started();

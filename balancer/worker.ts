@@ -17,6 +17,7 @@ import { SharedPicker } from './picker-shared.ts';
 import type { Picked, Picker } from './picker.ts';
 import { emptyPlan } from './pick-plan.ts';
 import type { PickTable } from './pick-table.ts';
+import { WorkerFlows } from './worker-flows.ts';
 import { WorkerListeners } from './worker-listeners.ts';
 import type {
   FromWorker,
@@ -55,6 +56,7 @@ export class Worker implements Router {
   readonly #picker: Picker;
   readonly #shared: SharedPicker | undefined;
   readonly #asking: IpcPicker | undefined;
+  readonly #flows: WorkerFlows;
   readonly #reports = new ReportWriter();
   readonly #reporting: Timer;
   #config: WorkerConfig = { revision: 0, accepting: false, services: [], upstreams: [], plan: emptyPlan };
@@ -89,6 +91,7 @@ export class Worker implements Router {
       const { place } = start;
       this.#picker = this.#shared = new SharedPicker({ ...options, table, place, random: Math.random });
     }
+    this.#flows = new WorkerFlows({ clock, send: (frame, sent) => send({ kind: 'flows', frame }, sent) });
     this.#reporting = every(clock, reportIntervalMs, () => this.#report(), true);
   }
 
@@ -105,6 +108,7 @@ export class Worker implements Router {
     if (tried.length === 0) {
       this.#clients.add(client.id);
       this.#count(client.service, 1);
+      this.#flows.began(client);
       this.#reportFullness();
     }
     const { id: connection, service, source } = client;
@@ -134,7 +138,10 @@ export class Worker implements Router {
     if (destination === null) this.#picker.leave(client.id);
     const id = destination === null ? undefined : this.#upstreamOf(destination.id)?.id;
     if (id !== undefined) this.#picker.release(id);
-    if (this.#clients.delete(client.id)) this.#count(client.service, -1);
+    if (this.#clients.delete(client.id)) {
+      this.#count(client.service, -1);
+      this.#flows.ended(client);
+    }
     this.#log.info(
       connectionFields(record, (one) => this.#upstreamOf(one)?.name),
       'connection ended',
@@ -146,6 +153,7 @@ export class Worker implements Router {
   async close(): Promise<void> {
     this.#reporting.cancel();
     this.#shared?.close();
+    this.#flows.close();
     await this.#relay.close();
   }
 
@@ -166,7 +174,8 @@ export class Worker implements Router {
     this.#send({
       kind: 'applied',
       revision: config.revision,
-      listening: this.#listeners.listening,
+      listening: this.#listeners.listening('own'),
+      listeningVip: this.#listeners.listening('vip'),
       failures,
     });
   }
@@ -208,7 +217,12 @@ export class Worker implements Router {
       connections,
       services: Object.fromEntries(this.#liveByService),
       full: (this.#full = isFull(this.#full, connections, this.#limit)),
-      counters: { ...relayCounters, ...this.#picker.stats, recordsDropped: this.#recordsDropped() },
+      counters: {
+        ...relayCounters,
+        ...this.#picker.stats,
+        recordsDropped: this.#recordsDropped(),
+        flowBacklogsDropped: this.#flows.dropped,
+      },
     };
   }
 

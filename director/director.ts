@@ -8,6 +8,7 @@ import { Alarms } from './alarms.ts';
 import { heartbeatTarget } from './balancer-identity.ts';
 import { directorStatus } from './director-status.ts';
 import { explainHandler, explainMethod } from './explain-request.ts';
+import { FlowReports } from './flow-reports.ts';
 import { buildForwardingTable, type ForwardingTable } from './forwarding-table.ts';
 import type { DirectorParts } from './parts.ts';
 import type { ForwardingPlane } from './plane.ts';
@@ -42,6 +43,7 @@ class DirectorNode implements TierNode {
   readonly #log: Logger;
   readonly #heartbeats: Heartbeats;
   readonly #plane: ForwardingPlane;
+  readonly #flowReports: FlowReports;
   readonly #meter: RateMeter;
   readonly #alarms: Alarms;
   #topology: Topology;
@@ -67,7 +69,9 @@ class DirectorNode implements TierNode {
       clock,
       onChange: () => this.#refreshSoon(),
       onReply: () => this.#refreshSoon(),
+      onConnection: (id, connection) => this.#flowReports.connected(id, connection),
     });
+    this.#flowReports = new FlowReports({ plane: () => this.#plane, log });
     this.#plane = createProxyPlane({
       ...parts,
       host,
@@ -105,7 +109,7 @@ class DirectorNode implements TierNode {
 
   status(): TierStatus {
     const stats = this.#plane.stats();
-    return directorStatus({
+    const status = directorStatus({
       topology: this.#topology,
       removed: this.#removed,
       health: (id) => this.#heartbeats.health(id),
@@ -114,6 +118,7 @@ class DirectorNode implements TierNode {
       draining: this.#draining,
       newPerSecond: this.#meter.perSecond(stats.total.accepted),
     });
+    return { ...status, counters: { ...status.counters, ...this.#flowReports.stats } };
   }
 
   drain(): Promise<void> {

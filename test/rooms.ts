@@ -4,7 +4,7 @@ import ts from 'typescript';
 
 const ground = ['lib/errors', 'lib/clock', 'lib/address', 'lib/backoff', 'lib/deferred', 'lib/layout'];
 const middle = ['lib/linux', 'lib/packet', 'lib/maglev', 'lib/proxy-protocol', 'lib/control'];
-const upper = ['lib/heartbeat', 'lib/relay', 'lib/shared-memory'];
+const upper = ['lib/heartbeat', 'lib/relay', 'lib/flow-report', 'lib/host-setup', 'lib/shared-memory'];
 const lib = [...ground, ...middle, ...upper];
 const tiers = ['director', 'balancer', 'chatserver-stub'];
 const product = [...lib, 'topology', 'node', ...tiers, 'cli'];

@@ -17,6 +17,7 @@ const harmless = new Set([
   'timeouts',
   'proxyProtocol',
   'forwarding',
+  'interface',
 ]);
 
 /** What stands in for a top-level value that is missing or wrong; none of the checks looks at it. */

@@ -27,12 +27,20 @@ export function resolveTopology(file: TopologyFile, fileName: string): Topology 
       rises: file.heartbeat.rises,
       deadAfterMs: file.heartbeat.deadAfter,
     },
+    flows: {
+      capacity: file.flows.capacity,
+      unconfirmed: file.flows.unconfirmed,
+      idleMs: file.flows.idle,
+      onFull: file.flows.onFull,
+      resetsPerSecond: file.flows.resetsPerSecond,
+    },
     graceMs: file.grace,
     services,
-    directors: Object.entries(file.directors).map(([name, { host, control }]): Director => ({
+    directors: Object.entries(file.directors).map(([name, entry]): Director => ({
       name,
-      host,
-      controlPort: control,
+      host: entry.host,
+      interface: entry.interface,
+      controlPort: entry.control,
     })),
     balancers: Object.entries(file.balancers).map(([name, entry]) => balancer(name, entry, services)),
     chatservers: Object.entries(file.chatservers).map(

@@ -2,7 +2,16 @@
 import { isAbsolute, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { formatEndpoint } from '../lib/address/index.ts';
-import type { Balancer, ChatServer, Probe, SecretSource, Service, Topology } from './types.ts';
+import type {
+  Balancer,
+  ChatServer,
+  Director,
+  FlowSettings,
+  Probe,
+  SecretSource,
+  Service,
+  Topology,
+} from './types.ts';
 import { formatDuration, formatSize } from './units.ts';
 
 /**
@@ -22,9 +31,10 @@ export function showTopology(topology: Topology, directory?: string): string {
       rises: heartbeat.rises,
       deadAfter: formatDuration(heartbeat.deadAfterMs),
     },
+    flows: flows(topology.flows),
     grace: formatDuration(topology.graceMs),
     services: byName(topology.services, service),
-    directors: byName(topology.directors, ({ host, controlPort }) => ({ host, control: controlPort })),
+    directors: byName(topology.directors, director),
     balancers: byName(topology.balancers, balancer),
     chatservers: byName(topology.chatservers, chatserver),
   };
@@ -42,6 +52,18 @@ function secretSource(source: SecretSource, directory: string | undefined): Secr
   if (!('file' in source) || directory === undefined) return source;
   const inside = relative(directory, source.file);
   return inside.startsWith('..') || isAbsolute(inside) ? source : { file: `./${inside}` };
+}
+
+function flows({ capacity, unconfirmed, idleMs, onFull, resetsPerSecond }: FlowSettings): unknown {
+  return { capacity, unconfirmed, idle: formatDuration(idleMs), onFull, resetsPerSecond };
+}
+
+function director(node: Director): unknown {
+  return {
+    host: node.host,
+    ...(node.interface === undefined ? {} : { interface: node.interface }),
+    control: node.controlPort,
+  };
 }
 
 function service(entry: Service): unknown {

@@ -51,13 +51,19 @@ export interface Balancing {
   readonly queue: { readonly size: number; readonly timeoutMs: number };
   readonly onDown: OnDown;
 }
+/**
+ * How directors hand connections to balancers. dr, tun and nat forward packets in the kernel, fullnat forwards them from
+ * user space, proxy ends the connection and opens another. auto: the best of dr and proxy that works on the machine.
+ */
+export const forwardings = ['auto', 'proxy', 'dr', 'tun', 'nat', 'fullnat'] as const;
+export type Forwarding = (typeof forwardings)[number];
 
 /** What clients connect to. */
 export interface Service {
   readonly name: string;
   /** The VIP. */
   readonly listen: Endpoint;
-  readonly forwarding: 'auto' | 'proxy';
+  readonly forwarding: Forwarding;
   readonly balancing: Balancing;
   /** Names, in the order of the file. */
   readonly balancers: readonly string[];
@@ -77,7 +83,26 @@ export interface Service {
 export interface Director {
   readonly name: string;
   readonly host: string;
+  /** Interface that clients' packets come in at; undefined: the one that has `host`. */
+  readonly interface: string | undefined;
   readonly controlPort: number;
+}
+
+/** What happens to flows that no table has room for. */
+export const onFullRules = ['maglev', 'refuse'] as const;
+export type OnFullRule = (typeof onFullRules)[number];
+
+/** The flow tables of directors that forward packets. */
+export interface FlowSettings {
+  /** Most flows that balancers confirmed; these are never pushed out. */
+  readonly capacity: number;
+  /** Most flows that nobody confirmed yet; least recently used ones make room. */
+  readonly unconfirmed: number;
+  /** A flow of a balancer that cannot confirm may be forgotten after this silence, when the table is nearly full. */
+  readonly idleMs: number;
+  readonly onFull: OnFullRule;
+  /** How fast clients of dead balancers are told, per second and director. */
+  readonly resetsPerSecond: number;
 }
 
 export type NodeState = 'active' | 'drain';
@@ -120,6 +145,7 @@ export interface Topology {
   /** True when `hashKey` was derived from the cluster's name because the file sets none. */
   readonly hashKeyIsDefault: boolean;
   readonly heartbeat: HeartbeatSettings;
+  readonly flows: FlowSettings;
   /** How long a node that got SIGTERM waits for its established connections. */
   readonly graceMs: number;
   readonly services: readonly Service[];

@@ -17,5 +17,7 @@ export {
   type AcceptQueue,
 } from './sockets.ts';
 export { mapShared, memoryFile, sharedMemoryAvailable, type Mapping } from './memory.ts';
+export { tryFileLock, type FileLock } from './file-lock.ts';
+export { watchReadable, type ReadableWatch } from './readable.ts';
 export { signalOnParentDeath } from './process.ts';
 export { getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';

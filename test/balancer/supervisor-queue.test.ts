@@ -82,7 +82,9 @@ test('where the supervisor picks, limits hold too, nobody waits, and the spread 
   const block = new Block(93);
   await chatServers(t, block);
   const topology = limited(block, 100, { size: 10, timeoutMs: 60_000 }, 3);
-  const it = await running(t, block, topology, 3, Promise.resolve(), { sharing: false });
+  const it = await running(t, block, topology, 3, Promise.resolve(), undefined, {
+    sharing: false,
+  });
   const director = await Director.of(t, it);
   await it.greeted(300);
   t.deepEqual(

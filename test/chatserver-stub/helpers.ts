@@ -48,6 +48,7 @@ export function topologyOf(chatservers: readonly ChatServer[], more: Partial<Top
     hashKey: '00'.repeat(16),
     hashKeyIsDefault: false,
     heartbeat: { intervalMs: 200, misses: 3, rises: 2, deadAfterMs: 10_000 },
+    flows: { capacity: 4_096, unconfirmed: 1_024, idleMs: 60_000, onFull: 'maglev', resetsPerSecond: 5_000 },
     graceMs: 1_000,
     services: [
       {

@@ -12,6 +12,13 @@ test('a file becomes a topology with every default filled in', (t) => {
     hashKey: '00112233445566778899aabbccddeeff',
     hashKeyIsDefault: false,
     heartbeat: { intervalMs: 1_000, misses: 3, rises: 2, deadAfterMs: 10_000 },
+    flows: {
+      capacity: 1_048_576,
+      unconfirmed: 262_144,
+      idleMs: 3_600_000,
+      onFull: 'maglev',
+      resetsPerSecond: 5_000,
+    },
     graceMs: 30_000,
     services: [
       {
@@ -33,7 +40,7 @@ test('a file becomes a topology with every default filled in', (t) => {
         bufferBytes: 262_144,
       },
     ],
-    directors: [{ name: 'd1', host: '10.0.0.1', controlPort: 7_400 }],
+    directors: [{ name: 'd1', host: '10.0.0.1', interface: undefined, controlPort: 7_400 }],
     balancers: ['b1', 'b2'].map((name, index) => ({
       name,
       host: `10.0.1.${index + 1}`,
@@ -130,7 +137,7 @@ const mistakes: readonly (readonly [string, string, string])[] = [
   [
     'services:',
     'hearbeat: {}\nservices:',
-    't.yaml:5:1: hearbeat: expected one of version, cluster, secret, hashKey, heartbeat, grace, services, directors, balancers, chatservers, got the unknown key "hearbeat"; did you mean heartbeat?',
+    't.yaml:5:1: hearbeat: expected one of version, cluster, secret, hashKey, heartbeat, flows, grace, services, directors, balancers, chatservers, got the unknown key "hearbeat"; did you mean heartbeat?',
   ],
   [
     'services:',
@@ -159,8 +166,48 @@ const mistakes: readonly (readonly [string, string, string])[] = [
   ],
   [
     'listen: 203.0.113.10:9000',
-    'listen: 203.0.113.10:9000\n    forwarding: dr',
-    't.yaml:8:17: services.chat.forwarding: expected auto or proxy (dr, tun, nat and fullnat need the kernel planes, which this version does not have), got "dr"',
+    'listen: 203.0.113.10:9000\n    forwarding: ipip',
+    't.yaml:8:17: services.chat.forwarding: expected auto, proxy, dr, tun, nat or fullnat, got "ipip"',
+  ],
+  [
+    'listen: 203.0.113.10:9000',
+    'listen: 10.0.1.2:9000\n    forwarding: dr\n    balancers: [b1]',
+    't.yaml:7:13: services.chat.listen: expected a VIP of its own with forwarding: dr, which no host has as its address, got 10.0.1.2, which is the address of balancers.b2',
+  ],
+  [
+    'listen: 203.0.113.10:9000',
+    'listen: 10.0.0.1:9000\n    forwarding: tun',
+    't.yaml:7:13: services.chat.listen: expected a VIP of its own with forwarding: tun, which no host has as its address, got 10.0.0.1, which is the address of directors.d1',
+  ],
+  [
+    'listen: 203.0.113.10:9000',
+    'listen: 0.0.0.0:9000\n    forwarding: nat',
+    't.yaml:7:13: services.chat.listen: expected one VIP with forwarding: nat, got 0.0.0.0:9000, which is every address',
+  ],
+  [
+    'listen: 203.0.113.10:9000',
+    'listen: 127.0.0.1:9000\n    forwarding: dr',
+    't.yaml:7:13: services.chat.listen: expected one VIP with forwarding: dr, got 127.0.0.1:9000, which is a loopback address',
+  ],
+  [
+    'listen: 203.0.113.10:9000',
+    'listen: "[2001:db8::10]:9000"\n    forwarding: nat',
+    't.yaml:8:17: services.chat.forwarding: expected balancers with IPv6 addresses, as the VIP has, with forwarding: nat, got b1 at 10.0.1.1; did you mean tun?',
+  ],
+  [
+    '{ host: 10.0.0.1 }',
+    '{ host: 10.0.0.1, interface: "eth0:1" }',
+    't.yaml:9:36: directors.d1.interface: expected the name of a network interface, such as eth0, got "eth0:1"',
+  ],
+  [
+    'services:',
+    'flows: { onFull: drop }\nservices:',
+    't.yaml:5:18: flows.onFull: expected maglev or refuse, got "drop"',
+  ],
+  [
+    'services:',
+    'flows: { capacity: 10 }\nservices:',
+    't.yaml:5:20: flows.capacity: expected a whole number from 1024 to 64000000, got 10',
   ],
   [
     'listen: 203.0.113.10:9000',

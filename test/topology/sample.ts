@@ -102,10 +102,16 @@ export const fileData: fc.Arbitrary<FileData> = fc
     top: fc.record({
       hashKey: optional(fc.stringMatching(/^[0-9a-f]{31}a$/)),
       grace: optional(duration),
+      flows: optional(
+        fc.record({
+          capacity: fc.integer({ min: 1_024, max: 9_999 }),
+          onFull: fc.constantFrom('maglev', 'refuse'),
+        }),
+      ),
       heartbeat: optional(fc.record({ interval: duration, misses: fc.integer({ min: 1, max: 9 }) })),
     }),
     service: fc.record({
-      forwarding: optional(fc.constantFrom('auto', 'proxy')),
+      forwarding: optional(fc.constantFrom('auto', 'proxy', 'dr', 'tun')),
       buffer: optional(fc.constantFrom('64KiB', '1MiB', '0.5MiB')),
       timeouts: optional(
         fc.record({

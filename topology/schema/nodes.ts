@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { documented } from './documented.ts';
 import { probeSchema } from './heartbeat.ts';
-import { choice, endpoint, hostAddress, integer, name, port } from './scalars.ts';
+import { choice, endpoint, hostAddress, integer, interfaceName, name, port } from './scalars.ts';
 
 /** Control port of a node that names none. */
 export const defaultControlPort = 7_400;
@@ -48,6 +48,13 @@ export const directorSchema = z.strictObject(
       about: "Address of the director's machine.",
       unit: 'IP address',
       effect: hostChange,
+    }),
+    interface: documented(interfaceName().optional(), {
+      about:
+        "Network interface that clients' packets come in at and balancers are reached by, for dr, tun and nat.",
+      unit: 'name of an interface, at most 15 characters',
+      defaultText: 'the interface that has the address of host',
+      effect: 'None at once: a running director keeps its interface until it is started anew.',
     }),
     control: control('director'),
   },

@@ -112,6 +112,15 @@ export function choice<const Words extends readonly [string, ...string[]]>(
   return schema;
 }
 
+const interfaceExpected = 'the name of a network interface, such as eth0';
+
+/** Name of a network interface, as the kernel allows it (dev_valid_name in net/core/dev.c). */
+export function interfaceName(): z.ZodString {
+  return z
+    .string({ error: interfaceExpected })
+    .regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, { error: interfaceExpected });
+}
+
 const hostExpected = 'the IPv4 or IPv6 address of one machine (an address, not a host name)';
 
 /** An address that others connect to: no wildcard, no group, nothing that needs an interface name beside it. */

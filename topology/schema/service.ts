@@ -1,6 +1,6 @@
 /** A service: what clients connect to. */
 import { z } from 'zod';
-import { algorithms } from '../types.ts';
+import { algorithms, forwardings } from '../types.ts';
 import { documented } from './documented.ts';
 import { choice, duration, endpoint, integer, name, size } from './scalars.ts';
 
@@ -15,12 +15,6 @@ function nodeList(): z.ZodOptional<z.ZodArray<z.ZodString>> {
     .max(maxNodesPerTier, { error: expected })
     .optional();
 }
-
-/** Words of the design that need planes this version does not have. */
-const laterForwarding = {
-  words: ['dr', 'tun', 'nat', 'fullnat'],
-  remark: 'dr, tun, nat and fullnat need the kernel planes, which this version does not have',
-};
 
 const newConnections = 'None: it applies to connections that begin after the change.';
 
@@ -48,11 +42,11 @@ export const serviceSchema = z.strictObject(
       unit: 'address:port',
       effect: 'None: established connections stay. The old address takes nothing new, the new one does.',
     }),
-    forwarding: documented(choice(['auto', 'proxy'], laterForwarding).prefault('auto'), {
+    forwarding: documented(choice(forwardings).prefault('auto'), {
       about:
-        'How directors hand connections to balancers. auto takes the best plane that works on the machine.',
+        'How directors hand connections to balancers. dr: by MAC address, the balancer answers the client itself. tun: wrapped in IP, for balancers behind routers. nat: by the destination address, answers come back through the director. fullnat: both addresses rewritten, needs only CAP_NET_RAW. proxy: a second connection, needs no privileges. auto: dr where it works, else proxy.',
       unit: 'word',
-      effect: newConnections,
+      effect: 'None: established connections stay in the mode they began with.',
     }),
     balancing: documented(
       z

@@ -6,7 +6,9 @@ import { controlErrors } from './control.ts';
 import { directorErrors } from './director.ts';
 import type { CatalogueEntry } from './entry.ts';
 import { heartbeatErrors } from './heartbeat.ts';
+import { hostErrors } from './host.ts';
 import { linuxErrors } from './linux.ts';
+import { netlinkErrors } from './netlink.ts';
 import { nodeErrors } from './node.ts';
 import { relayErrors } from './relay.ts';
 import { topologyErrors } from './topology.ts';
@@ -20,8 +22,10 @@ const parts = {
   ...controlErrors,
   ...heartbeatErrors,
   ...linuxErrors,
+  ...netlinkErrors,
   ...bpfErrors,
   ...uringErrors,
+  ...hostErrors,
   ...relayErrors,
   ...directorErrors,
   ...xdpErrors,
