@@ -59,7 +59,7 @@ function hostOptions(
   pins: string | undefined,
   { env }: CommandIo,
 ): HostOptions {
-  const wishes = hostWishes(topology, name);
+  const wishes = hostWishes(topology, name, new Set(ownAddresses()));
   if (wishes === undefined) throw usageError(`there is no balancer ${name}`);
   // A name on a bpf file system has no dots.
   const pin = `host-${topology.cluster}-${name}`.replaceAll('.', '_');

@@ -3,12 +3,12 @@ import { hostOwner, hostWishes } from '../../balancer/index.ts';
 import type { Service } from '../../topology/index.ts';
 import { aBalancer, aService, aTopology } from '../topology-fixture.ts';
 
-function service(name: string, host: string, forwarding: string, balancers = ['b1']): Service {
+function service(name: string, host: string, forwarding: Service['forwarding'], balancers = ['b1']): Service {
   return aService({
     name,
     listen: { host, port: 9000 },
     balancers,
-    forwarding: forwarding as Service['forwarding'],
+    forwarding,
   });
 }
 
@@ -31,7 +31,7 @@ const topology = aTopology({
 });
 
 test('a balancer’s host is prepared for the VIPs of its services whose packets come past the director’s stack', (t) => {
-  t.deepEqual(hostWishes(topology, 'b1'), {
+  t.deepEqual(hostWishes(topology, 'b1', new Set()), {
     host: '10.0.1.1',
     directors: ['10.0.0.1', '10.0.0.2'],
     vips: [
@@ -40,22 +40,21 @@ test('a balancer’s host is prepared for the VIPs of its services whose packets
       { address: '203.0.113.12', mode: 'dr' },
     ],
   });
-  t.deepEqual(hostWishes(topology, 'b2')?.vips, [{ address: '203.0.113.15', mode: 'dr' }]);
+  t.deepEqual(hostWishes(topology, 'b2', new Set())?.vips, [{ address: '203.0.113.15', mode: 'dr' }]);
 });
 
 test('a VIP that comes both plain and wrapped is wanted once, wrapped', (t) => {
   const vip = '203.0.113.10';
-  for (const modes of [
-    ['dr', 'tun'],
-    ['tun', 'dr'],
-  ]) {
+  for (const modes of [['dr', 'tun'] as const, ['tun', 'dr'] as const]) {
     const services = modes.map((mode, index) => service(`s${index}`, vip, mode));
-    t.deepEqual(hostWishes(aTopology({ services }), 'b1')?.vips, [{ address: vip, mode: 'tun' }]);
+    t.deepEqual(hostWishes(aTopology({ services, directors: topology.directors }), 'b1', new Set())?.vips, [
+      { address: vip, mode: 'tun' },
+    ]);
   }
 });
 
 test('a balancer that is not in the topology wants nothing; owners are told apart by cluster, node and who prepares', (t) => {
-  t.is(hostWishes(topology, 'b9'), undefined);
+  t.is(hostWishes(topology, 'b9', new Set()), undefined);
   t.is(hostOwner('balancer', topology, 'b1'), 'balancer test/b1');
   t.is(hostOwner('prepare-host', topology, 'b1'), 'prepare-host test/b1');
 });
