@@ -5,7 +5,7 @@ import ts from 'typescript';
 const ground = ['lib/errors', 'lib/clock', 'lib/address', 'lib/backoff', 'lib/deferred', 'lib/layout'];
 const middle = ['lib/linux', 'lib/packet', 'lib/maglev', 'lib/proxy-protocol', 'lib/control'];
 const upper = ['lib/heartbeat', 'lib/relay', 'lib/flow-report', 'lib/host-setup', 'lib/shared-memory'];
-const lib = [...ground, ...middle, ...upper];
+const lib = [...ground, ...middle, 'lib/raw-socket', ...upper];
 const tiers = ['director', 'balancer', 'chatserver-stub'];
 const product = [...lib, 'topology', 'node', ...tiers, 'cli'];
 
@@ -14,6 +14,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(ground.map((room) => [room, ['lib/errors']])),
   'lib/errors': [],
   ...Object.fromEntries(middle.map((room) => [room, ground])),
+  'lib/raw-socket': [...ground, 'lib/linux'],
   ...Object.fromEntries(upper.map((room) => [room, [...ground, ...middle]])),
   topology: ['lib/errors', 'lib/address', 'lib/maglev'],
   node: ['topology', ...lib],

@@ -16,3 +16,4 @@ export { DataPath, type DataPathMaps, type DataPathOptions } from './data-path.t
 export { readCounters, type DataPathCounters } from './read-counters.ts';
 export { writeServices } from './services.ts';
 export { reclaimFlows, sweepFlows, type ReclaimRule, type Sweep, type Swept } from './sweep.ts';
+export { flowsInMaps, type BereavedPath, type MapFlow } from './bereaved.ts';

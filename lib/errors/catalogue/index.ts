@@ -10,6 +10,8 @@ import { hostErrors } from './host.ts';
 import { linuxErrors } from './linux.ts';
 import { netlinkErrors } from './netlink.ts';
 import { nodeErrors } from './node.ts';
+import { rawErrors } from './raw.ts';
+import { rawSocketErrors } from './raw-socket.ts';
 import { relayErrors } from './relay.ts';
 import { topologyErrors } from './topology.ts';
 import { uringErrors } from './uring.ts';
@@ -26,6 +28,8 @@ const parts = {
   ...bpfErrors,
   ...uringErrors,
   ...hostErrors,
+  ...rawErrors,
+  ...rawSocketErrors,
   ...relayErrors,
   ...directorErrors,
   ...xdpErrors,
