@@ -15,5 +15,6 @@ export {
   takeSocketError,
   type AcceptQueue,
 } from './sockets.ts';
+export { watchReadable, type ReadableWatch } from './readable.ts';
 export { signalOnParentDeath } from './process.ts';
 export { getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';

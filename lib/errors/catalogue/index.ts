@@ -7,6 +7,7 @@ import { directorErrors } from './director.ts';
 import type { CatalogueEntry } from './entry.ts';
 import { heartbeatErrors } from './heartbeat.ts';
 import { linuxErrors } from './linux.ts';
+import { netlinkErrors } from './netlink.ts';
 import { nodeErrors } from './node.ts';
 import { relayErrors } from './relay.ts';
 import { topologyErrors } from './topology.ts';
@@ -20,6 +21,7 @@ const parts = {
   ...controlErrors,
   ...heartbeatErrors,
   ...linuxErrors,
+  ...netlinkErrors,
   ...bpfErrors,
   ...uringErrors,
   ...relayErrors,
