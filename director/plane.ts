@@ -1,5 +1,5 @@
 /** A forwarding plane carries out a forwarding table. Planes: proxy, and those that forward packets. */
-import type { Endpoint } from '../lib/address/index.ts';
+import type { FlowReport } from '../lib/flow-report/index.ts';
 import type { ForwardingTable } from './forwarding-table.ts';
 
 /** Each counts from start; the comment says whether it is expected to move in production. */
@@ -37,21 +37,6 @@ export interface Flow {
   readonly balancer: string;
 }
 
-/** What a balancer says of its connections: it has the last word about them. */
-export interface FlowReport {
-  /** By name of the service. Clients as the balancer sees them. */
-  readonly services: Readonly<Record<string, ReportedFlows>>;
-  /** Of a listing of everything: what it does not confirm, the balancer does not have. */
-  readonly full: boolean;
-}
-
-export interface ReportedFlows {
-  /** Clients whose connection is established there. */
-  readonly confirmed: readonly Endpoint[];
-  /** Clients whose connection has ended. */
-  readonly disowned: readonly Endpoint[];
-}
-
 export interface ForwardingPlane {
   readonly name: string;
   /**
@@ -62,7 +47,10 @@ export interface ForwardingPlane {
   stats(): PlaneStats;
   /** At most `most` flows. */
   flows(most: number): readonly Flow[];
-  /** Takes a balancer's word about its connections; planes that end connections themselves have no use for it. */
+  /**
+   * Takes a balancer's word about its connections, as FlowReport says. Reports of one balancer come in order. Planes that
+   * end connections themselves have no use for it, and then no balancer is asked for reports.
+   */
   report?(balancer: string, report: FlowReport): void;
   /** Takes nothing new; resolves when the last flow has ended. */
   drain(): Promise<void>;

@@ -4,7 +4,7 @@ import ts from 'typescript';
 
 const ground = ['lib/errors', 'lib/clock', 'lib/address', 'lib/backoff', 'lib/deferred', 'lib/layout'];
 const middle = ['lib/linux', 'lib/packet', 'lib/maglev', 'lib/proxy-protocol', 'lib/control'];
-const lib = [...ground, ...middle, 'lib/heartbeat', 'lib/relay'];
+const lib = [...ground, ...middle, 'lib/heartbeat', 'lib/relay', 'lib/flow-report'];
 const tiers = ['director', 'balancer', 'chatserver-stub'];
 const product = [...lib, 'topology', 'node', ...tiers, 'cli'];
 
@@ -15,6 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(middle.map((room) => [room, ground])),
   'lib/heartbeat': [...ground, ...middle],
   'lib/relay': [...ground, ...middle],
+  'lib/flow-report': [...ground, ...middle],
   topology: ['lib/errors', 'lib/address', 'lib/maglev'],
   node: ['topology', ...lib],
   ...Object.fromEntries(tiers.map((tier) => [tier, ['topology', 'node', ...lib]])),
