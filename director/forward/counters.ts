@@ -1,6 +1,6 @@
 /**
  * Why a packet went where it went: one per packet, of these or of the service's. Each is a per-CPU sum in the
- * kernel, in this order; new ones go to the end.
+ * kernel, in this order: another one is another layout version.
  */
 
 /** Packets on their way to a balancer, per service. All expected in production. */
@@ -29,6 +29,8 @@ export const counterNames = [
   'passOther',
   /** Carries a VLAN tag: untouched, the kernel unwraps it. */
   'passVlan',
+  /** Of a proxied flow: to the host's own stack. */
+  'passProxy',
   /** An ICMP echo to a VIP, answered. */
   'echo',
   /** Too big for the tunnel: answered with ICMP. */
@@ -44,6 +46,8 @@ export const counterNames = [
   'dropFragment',
   /** A SYN without an eligible balancer, answered with RST. */
   'resetNoBalancer',
+  /** A SYN without an entry while nothing new is taken, answered with RST. */
+  'resetFull',
   /** Neither entry, nor SYN, nor an eligible balancer. */
   'dropNoBalancer',
   /** A packet of a dead balancer's flow, answered with RST. */

@@ -10,9 +10,9 @@ import {
   updateChecksum,
 } from '../../lib/packet/index.ts';
 import { ipAt, type IcmpMessage } from './classify.ts';
-import { BalancerState, ownTtl } from './numbers.ts';
+import { BalancerState, Mode, ownTtl } from './numbers.ts';
 import { drop, pass, send, type Outcome } from './outcome.ts';
-import { ownerOf, pick } from './pick.ts';
+import { isProxied, ownerOf, pick } from './pick.ts';
 import { rewrite } from './rewrite.ts';
 import { flowKey, keyText, serviceKey, type ForwardService, type ForwardState } from './state.ts';
 
@@ -67,6 +67,8 @@ function forwardError(frame: Uint8Array, message: IcmpMessage, state: ForwardSta
   const key = keyText(flowKey(client, port, service.index));
   const entry = state.flows.confirmed.get(key) ?? state.flows.unconfirmed.get(key);
   const owner = entry === undefined ? undefined : ownerOf(state, entry);
+  const unowned = entry !== undefined && isProxied(entry) ? Mode.Proxy : service.mode;
+  if (owner === undefined && unowned === Mode.Proxy) return pass(frame, 'passProxy');
   const picked = owner ?? pick(state, service, client, port);
   if (picked === undefined) return drop(frame, 'dropNoBalancer');
   if (picked.balancer.state === BalancerState.Dead) return drop(frame, 'dropDead');

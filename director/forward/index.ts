@@ -21,6 +21,7 @@ export {
   Mode,
   noBalancer,
   ownTtl,
+  proxyOwner,
   tickOf,
   tickShift,
   type Verdict,

@@ -3,7 +3,7 @@ import { array, be16, bytes, layout, pad, u16, u32, u64, u8 } from '../../lib/la
 import { forwardCounters } from './counters.ts';
 
 /** Version of everything here: another one does not adopt the pinned maps. */
-export const layoutVersion = 1;
+export const layoutVersion = 2;
 
 /** Key of a service: where clients connect to. */
 export const serviceKeyLayout = layout(
@@ -92,8 +92,11 @@ export const configLayout = layout(
     tunnelSource4: bytes(4),
     /** The date of packets: kept current by the control plane, so it stands still while there is none. */
     tick: u32,
+    /** Not 0: a SYN without an entry is answered with RST. Set by the control plane while `flows` has no room. */
+    refuseNew: u8,
+    gap: pad(7),
   },
-  { size: 48 },
+  { size: 56 },
 );
 
 /** What is counted per service: `forwardCounters` and the bytes of their frames, as they came. */

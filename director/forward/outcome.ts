@@ -16,8 +16,8 @@ export interface Outcome {
 const none: readonly FlowChange[] = [];
 
 /** The packet goes on to the host's own stack. */
-export function pass(packet: Uint8Array, counter: Counter): Outcome {
-  return { verdict: 'pass', packet, counter, changes: none };
+export function pass(packet: Uint8Array, counter: Counter, changes = none): Outcome {
+  return { verdict: 'pass', packet, counter, changes };
 }
 
 export function drop(packet: Uint8Array, counter: Counter, changes = none): Outcome {

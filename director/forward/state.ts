@@ -49,6 +49,8 @@ export interface ForwardConfig {
   readonly tunnelSource4: Uint8Array;
   /** 16 bytes. */
   readonly tunnelSource6: Uint8Array;
+  /** Answer SYNs without an entry with RST, those of proxied services excepted; default false. */
+  readonly refuseNew?: boolean;
 }
 
 /** Everything forward() decides by. Keys are keyText() of serviceKey() and flowKey(). */

@@ -108,6 +108,11 @@ export class DataPath {
     configLayout.set(this.#config.bytes, 'tick', tick);
   }
 
+  /** From now on SYNs without an entry are answered with RST, or not; a store, no system call. */
+  setRefuseNew(refuse: boolean): void {
+    configLayout.set(this.#config.bytes, 'refuseNew', Number(refuse));
+  }
+
   /** Takes the program off the interface and everything that is pinned away: flows are forgotten. Closes. */
   detach(): void {
     this.#link.detach();

@@ -17,9 +17,16 @@ import { tableBytes } from './maps.ts';
 
 /** Value of `config`, with the date of packets. */
 export function encodeConfig(config: ForwardConfig, tick: number): Uint8Array {
-  const { hasher, ownMac, mtu, tunnelSource4, tunnelSource6 } = config;
-  const { hashKey0, hashKey1 } = hashKeyWords(hasher);
-  return configLayout.encode({ hashKey0, hashKey1, ownMac, mtu, tunnelSource4, tunnelSource6, tick });
+  const { hasher, ownMac, mtu, tunnelSource4, tunnelSource6, refuseNew = false } = config;
+  return configLayout.encode({
+    ...hashKeyWords(hasher),
+    ownMac,
+    mtu,
+    tunnelSource4,
+    tunnelSource6,
+    tick,
+    refuseNew: Number(refuseNew),
+  });
 }
 
 function hashKeyWords({ key }: FlowHasher): { readonly hashKey0: bigint; readonly hashKey1: bigint } {

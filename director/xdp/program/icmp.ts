@@ -1,13 +1,14 @@
 /** ICMP for a VIP; what forward/icmp.ts says. */
 import { asm } from '../../../lib/linux/bpf/index.ts';
 import { icmpLayout, IpProtocol, ipv4Layout, ipv6Layout } from '../../../lib/packet/index.ts';
-import { BalancerState, flowLayout } from '../../forward/index.ts';
+import { BalancerState, flowLayout, Mode, serviceLayout } from '../../forward/index.ts';
 import { raw16 } from './byte-order.ts';
 import { ipAt, type Family } from './family.ts';
-import { countsAs, findFlow, findOwner, pickCode } from './flow.ts';
 import { Stack } from './frame.ts';
 import { flowKeyCode, serviceKeyCode } from './keys.ts';
+import { findFlow, findOwner, pickCode, unlessProxied } from './lookup.ts';
 import { frameBytesCode, leastBytes, lengthsCode } from './parse.ts';
+import { countsAs } from './segment.ts';
 
 const { R0, R1, R2, R3, R7, R8, R9, FP } = asm;
 
@@ -52,13 +53,18 @@ function errorCode(family: Family, tableSize: number): asm.Code {
     flowKeyCode(family, quotedDestination, quotedTcp + 2),
     countsAs('forwardIcmp'),
     findFlow('errorFlow', 'unknown'),
-    findOwner('unknown'),
+    findOwner('errorOwnerless'),
     asm.jeq.imm(R3, BalancerState.Dead, 'dropDead'),
     asm.loadField(R1, R9, flowLayout.fields.mode),
     asm.storeMem(FP, Stack.Mode, R1, 4),
     asm.mov.reg(R9, R0),
     asm.ja('forward'),
+    asm.label('errorOwnerless'),
+    unlessProxied('unknown'),
+    asm.ja('passProxy'),
     asm.label('unknown'),
+    asm.loadField(R1, R8, serviceLayout.fields.mode),
+    asm.jeq.imm(R1, Mode.Proxy, 'passProxy'),
     pickCode(tableSize, 'dropNoBalancer'),
     asm.ja('forward'),
   ];

@@ -14,6 +14,7 @@ import {
   forwardState,
   Mode,
   noBalancer,
+  proxyOwner,
   type ForwardState,
 } from '../../../director/forward/index.ts';
 import {
@@ -45,7 +46,7 @@ const pool = [
   { address: vip4b, port: 9000 },
 ];
 
-const mode = fc.constantFrom(Mode.Dr, Mode.Tun);
+const mode = fc.constantFrom(Mode.Dr, Mode.Dr, Mode.Dr, Mode.Tun, Mode.Tun, Mode.Tun, Mode.Proxy);
 const balancerIndex = fc.integer({ min: 0, max: 7 });
 const generation = fc.constantFrom(1, 1, 1, 1, 1, 2);
 
@@ -81,14 +82,18 @@ const flow = fc.record({
   port: fc.constantFrom(...clientPorts),
   service: fc.integer({ min: 0, max: 4 }),
   table: fc.constantFrom('confirmed' as const, 'unconfirmed' as const),
-  entry: fc.record({
-    balancer: balancerIndex,
-    generation,
-    state: fc.constantFrom(FlowState.Opening, FlowState.Established, FlowState.Closing),
-    mode,
-    lastAck: fc.integer({ min: 0, max: 0xffff_ffff }),
-    lastSeen: fc.integer({ min: 0, max: 999 }),
-  }),
+  entry: fc
+    .record({
+      balancer: balancerIndex,
+      generation,
+      state: fc.constantFrom(FlowState.Opening, FlowState.Established, FlowState.Closing),
+      mode,
+      proxied: fc.constantFrom(true, true, false),
+      lastAck: fc.integer({ min: 0, max: 0xffff_ffff }),
+      lastSeen: fc.integer({ min: 0, max: 999 }),
+    })
+    // An entry of mode proxy that names a balancer is one that nobody should have made.
+    .map(({ proxied, ...rest }) => (rest.mode === Mode.Proxy && proxied ? { ...rest, ...proxyOwner } : rest)),
 });
 
 /** A state over fixed addresses, with everything else arbitrary. */
@@ -108,13 +113,14 @@ export const state: fc.Arbitrary<ForwardState> = fc
     ),
     balancers: fc.tuple(...Array.from({ length: 8 }, (_, index) => balancerOf(index))),
     flows: fc.array(flow, { maxLength: 12 }),
+    refuseNew: fc.constantFrom(false, false, false, false, true),
   })
-  .map(({ services, balancers, flows }) => {
+  .map(({ services, balancers, flows, refuseNew }) => {
     const listed = services.flatMap(({ there, mode: how, owners }, index) => {
       const { address, port } = pool[index]!;
       return there ? [service(index, address, port, how, (slot) => owners[slot % owners.length]!)] : [];
     });
-    const fresh = forwardState({ ...config, mtu }, listed, balancers);
+    const fresh = forwardState({ ...config, mtu, refuseNew }, listed, balancers);
     return withFlows(
       fresh,
       flows.map(({ side, v6, ...rest }) => ({ ...rest, client: (v6 ? clients6 : clients4)[side]! })),

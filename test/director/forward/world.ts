@@ -109,6 +109,7 @@ export function applied(state: ForwardState, changes: readonly FlowChange[]): Fo
 /**
  * Services: 0 dr and 1 tun on vip4, 2 dr and 3 tun on vip6, 4 on vip4b without balancers. Balancers: 1 (IPv4) up
  * and owner of all slots of services 0 to 2; 2 (IPv6) up and owner of service 3; 3 draining; 4 down; 5 dead; 6 up, MAC unknown.
+ * Services 5 (vip4) and 6 (vip6), port 9002, are proxied.
  */
 export function world(): ForwardState {
   return forwardState(
@@ -119,6 +120,8 @@ export function world(): ForwardState {
       service(2, vip6, 9000, Mode.Dr, 1),
       service(3, vip6, 9001, Mode.Tun, 2),
       service(4, vip4b, 9000, Mode.Dr, noBalancer),
+      service(5, vip4, 9002, Mode.Proxy, 1),
+      service(6, vip6, 9002, Mode.Proxy, 1),
     ],
     [
       undefined,

@@ -8,8 +8,9 @@ import { difference, withKernel } from './kernel.ts';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
-function stateOf({ flows = [] }: PacketCase) {
-  return withFlows(world(), flows);
+function stateOf({ flows = [], refuseNew = false }: PacketCase) {
+  const state = withFlows(world(), flows);
+  return { ...state, config: { ...state.config, refuseNew } };
 }
 
 const decides = test.macro((t, one: PacketCase) => {

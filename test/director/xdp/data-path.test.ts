@@ -7,12 +7,14 @@ import test from 'ava';
 import { BpfMap, mountBpffs, unmountBpffs } from '../../../lib/linux/bpf/index.ts';
 import { ipBytes } from '../../../lib/packet/index.ts';
 import {
+  configLayout,
   flowKey,
   FlowState,
   forwardCounterIndex,
   serviceCountersLayout,
   Mode,
   noBalancer,
+  proxyOwner,
   type FlowEntry,
 } from '../../../director/forward/index.ts';
 import {
@@ -206,6 +208,37 @@ kernelTest(
       t.deepEqual(flowIn(flows, 3), entry({ lastSeen: 9 }));
       t.is(flowIn(flows, 5)?.balancer, 3);
       t.deepEqual([...fresh.keys()], []);
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'the flows of proxied sockets are entered as their own, and go when the sockets end',
+  async (t) => {
+    await withDataPath((path) => {
+      const { flows, flows_new: fresh } = path.maps;
+      fresh.update(key(1), encodeFlow(entry({ ...proxyOwner, lastAck: 7 })));
+      const keys = [1, 2].map(key);
+      t.like(confirmFlows(path, proxyOwner, keys, 9), { moved: 2, restored: 1 });
+      t.deepEqual(flowIn(flows, 1), entry({ ...proxyOwner, lastAck: 7 }));
+      t.deepEqual(flowIn(flows, 2), entry({ ...proxyOwner, lastSeen: 9 }));
+      t.is(disownFlows(path, proxyOwner, keys), 2);
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'taking nothing new is a switch in the running configuration',
+  async (t) => {
+    await withDataPath((path) => {
+      const read = () => configLayout.read(path.maps.config.lookup(0)!);
+      const before = read();
+      path.setRefuseNew(true);
+      t.deepEqual(read(), { ...before, refuseNew: 1 });
+      path.setRefuseNew(false);
+      t.deepEqual(read(), before);
     });
   },
   needs,

@@ -159,10 +159,15 @@ function flowsDiffer(
 ): string | undefined {
   if (model.size !== kernel.size) return `${model.size} flows in the model, ${kernel.size} in the kernel`;
   for (const [key, expected] of model) {
-    const found = JSON.stringify(kernel.get(key));
-    if (JSON.stringify(expected) !== found) return `flow ${key}: ${JSON.stringify(expected)} became ${found}`;
+    const found = textOf(kernel.get(key));
+    if (textOf(expected) !== found) return `flow ${key}: ${textOf(expected)} became ${found}`;
   }
   return undefined;
+}
+
+/** The same text for the same entry, however it was put together. */
+function textOf(entry: FlowEntry | undefined): string {
+  return entry === undefined ? 'nothing' : keyText(encodeFlow(entry));
 }
 
 /** The time of all packets. */

@@ -7,6 +7,8 @@ export interface PacketCase {
   readonly title: string;
   /** Flows that world() has besides. */
   readonly flows?: readonly WorldFlow[];
+  /** Default false. */
+  readonly refuseNew?: boolean;
   readonly packet: Uint8Array;
   readonly verdict: Verdict;
   readonly counter: Counter;

@@ -1,6 +1,7 @@
 import type { PacketCase } from './case.ts';
 import { drCases } from './dr.ts';
 import { icmpCases } from './icmp.ts';
+import { proxyCases } from './proxy.ts';
 import { refusedCases } from './refused.ts';
 import { strangeCases } from './strange.ts';
 import { tunCases } from './tun.ts';
@@ -11,6 +12,7 @@ export type { PacketCase } from './case.ts';
 export const packetCases: readonly PacketCase[] = [
   ...drCases,
   ...tunCases,
+  ...proxyCases,
   ...refusedCases,
   ...strangeCases,
   ...icmpCases,
