@@ -8,6 +8,7 @@ import { Alarms } from './alarms.ts';
 import { heartbeatTarget } from './balancer-identity.ts';
 import { directorStatus } from './director-status.ts';
 import { explainHandler, explainMethod } from './explain-request.ts';
+import { FlowReports } from './flow-reports.ts';
 import { buildForwardingTable, type ForwardingTable } from './forwarding-table.ts';
 import type { DirectorParts } from './parts.ts';
 import type { ForwardingPlane } from './plane.ts';
@@ -42,6 +43,7 @@ class DirectorNode implements TierNode {
   readonly #log: Logger;
   readonly #heartbeats: Heartbeats;
   readonly #plane: ForwardingPlane;
+  readonly #flowReports: FlowReports;
   readonly #meter: RateMeter;
   readonly #alarms: Alarms;
   #topology: Topology;
@@ -67,7 +69,9 @@ class DirectorNode implements TierNode {
       clock,
       onChange: () => this.#refreshSoon(),
       onReply: () => this.#refreshSoon(),
+      onConnection: (id, connection) => this.#flowReports.connected(id, connection),
     });
+    this.#flowReports = new FlowReports({ plane: () => this.#plane, log });
     this.#plane = createProxyPlane({
       ...parts,
       host,

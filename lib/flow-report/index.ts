@@ -12,4 +12,4 @@ export { FlowReceiver, type Received } from './receiver.ts';
 export { ListedFlows } from './listed-flows.ts';
 export { LiveFlows, type FlowListener } from './live-flows.ts';
 export { publishFlows, type FlowPublisher, type FlowPublisherStats } from './publish.ts';
-export { subscribeFlows, type SubscribeOptions } from './subscribe.ts';
+export { subscribeFlows, type FlowSubscription, type SubscribeOptions } from './subscribe.ts';

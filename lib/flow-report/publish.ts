@@ -73,7 +73,7 @@ export function publishFlows(options: {
     },
     close() {
       closed = true;
-      for (const id of [...subscribers.keys()]) end(id);
+      for (const id of subscribers.keys()) end(id);
     },
   };
 }

@@ -9,15 +9,15 @@ export type Received =
   /** It is no frame, or one before it is missing: subscribe again. */
   | { readonly kind: 'lost'; readonly why: string };
 
-/** Holds the frames of one subscription to their order. */
+/** Holds the frames of a subscription to their order; the first frame of another one begins anew. */
 export class FlowReceiver {
   #expected = 1;
 
   take(body: unknown): Received {
     const frame = readFrame(body);
     if (frame === undefined) return this.#lose('a flow report that cannot be read');
-    if (frame.sequence === this.#expected) {
-      this.#expected++;
+    if (frame.sequence === this.#expected || frame.sequence === 1) {
+      this.#expected = frame.sequence + 1;
       return { kind: 'frame', frame };
     }
     if (this.#expected === 1) return { kind: 'late' };

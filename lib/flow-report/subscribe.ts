@@ -8,8 +8,8 @@ import type { FlowReport } from './types.ts';
 
 /** Bound for the answer to a subscription, milliseconds; reports do not wait for it. */
 const answerMs = 60_000;
-/** Subscriptions of one connection. Each beyond the first means a fault; a peer that has no end of them is left alone. */
-const mostSubscriptions = 16;
+/** Losses of one connection that are followed by another subscription; a peer that has no end of them is left alone. */
+const mostLosses = 16;
 
 export interface SubscribeOptions {
   /** Id of the balancer, for its reports. */
@@ -19,17 +19,21 @@ export interface SubscribeOptions {
   readonly onTrouble: (why: string) => void;
 }
 
+export interface FlowSubscription {
+  /** Has the balancer begin anew, with full listings. */
+  relist(): void;
+}
+
 /**
  * Subscribes; reports come until the connection ends, first full listings. A balancer that knows no reports (an older
  * version) gives none, and that is told.
  */
-export function subscribeFlows(connection: ControlConnection, options: SubscribeOptions): void {
+export function subscribeFlows(connection: ControlConnection, options: SubscribeOptions): FlowSubscription {
   const { balancer, onReport, onTrouble } = options;
   const receiver = new FlowReceiver();
-  let subscriptions = 0;
+  let losses = 0;
 
   const subscribe = (): void => {
-    if (++subscriptions > mostSubscriptions) return;
     connection.request(subscribeMethod, {}, answerMs).then(
       (answer) => {
         if (answer !== true) onTrouble('it takes no more subscriptions to flow reports');
@@ -47,7 +51,7 @@ export function subscribeFlows(connection: ControlConnection, options: Subscribe
     if (received.kind === 'late') return;
     if (received.kind === 'lost') {
       onTrouble(received.why);
-      subscribe();
+      if (++losses <= mostLosses) subscribe();
       return;
     }
     const { service, listing, confirmed, disowned } = received.frame;
@@ -60,4 +64,5 @@ export function subscribeFlows(connection: ControlConnection, options: Subscribe
     });
   });
   subscribe();
+  return { relist: subscribe };
 }

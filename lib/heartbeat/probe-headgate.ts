@@ -26,6 +26,7 @@ export class HeadgateProbe implements Probe {
   readonly #identity: ControlIdentity;
   readonly #clock: Clock;
   readonly #report: (event: ProbeEvent) => void;
+  readonly #connected: (connection: ControlConnection) => void;
   #line: Line | undefined;
 
   constructor(
@@ -33,11 +34,13 @@ export class HeadgateProbe implements Probe {
     identity: ControlIdentity,
     clock: Clock,
     report: (event: ProbeEvent) => void,
+    connected: (connection: ControlConnection) => void = () => {},
   ) {
     this.#endpoint = endpoint;
     this.#identity = identity;
     this.#clock = clock;
     this.#report = report;
+    this.#connected = connected;
   }
 
   beat(send: Send): void {
@@ -87,7 +90,8 @@ export class HeadgateProbe implements Probe {
     });
     line.connection = connection;
     // Given up in the moment it was made.
-    if (line.controller.signal.aborted) connection.close();
+    const isGivenUp = line.controller.signal.aborted;
+    if (isGivenUp) connection.close();
     connection.onNotify((method, body) => {
       // Anything else is passed over: it changes nothing we know, and the next beat asks anyway.
       const reply = method === announceMethod ? readReply(body) : undefined;
@@ -96,6 +100,7 @@ export class HeadgateProbe implements Probe {
     connection.onClose((reason) => {
       report({ type: 'closed', connection: line.number, why: `the connection ended (${reason})` });
     });
+    if (!isGivenUp) this.#connected(connection);
     return connection;
   }
 }

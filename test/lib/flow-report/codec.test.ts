@@ -107,4 +107,9 @@ test('a receiver that misses a frame asks anew, and passes over the rest until t
     sequences.map((sequence) => receiver.take({ ...right, sequence }).kind);
   t.deepEqual(kinds(1, 2, 4, 5, 6, 1, 2), ['frame', 'frame', 'lost', 'late', 'late', 'frame', 'frame']);
   t.deepEqual(kinds('x', 3, 1), ['lost', 'late', 'frame']);
+  t.deepEqual(
+    kinds(2, 3, 1, 2),
+    ['frame', 'frame', 'frame', 'frame'],
+    'the first frame of another subscription',
+  );
 });
