@@ -4,6 +4,7 @@
 export { defaultCapacity, mapSpecs, tableBytes, type Capacity } from './maps.ts';
 export { forwardProgram } from './program/index.ts';
 export {
+  decodeBalancer,
   decodeFlow,
   encodeBalancer,
   encodeConfig,
@@ -15,4 +16,6 @@ export { confirmFlows, disownFlows, type Confirmed, type Owner } from './confirm
 export { DataPath, type DataPathMaps, type DataPathOptions } from './data-path.ts';
 export { readCounters, type DataPathCounters } from './read-counters.ts';
 export { writeServices } from './services.ts';
+export { detachDirector, xdpKind } from './system.ts';
+export { XdpPlane, type XdpPlaneOptions } from './xdp-plane.ts';
 export { reclaimFlows, sweepFlows, type ReclaimRule, type Sweep, type Swept } from './sweep.ts';
