@@ -4,7 +4,7 @@ import { getrlimitNofile, linuxAvailable, somaxconn } from '../lib/linux/index.t
 import { connectionLimit } from '../lib/relay/index.ts';
 import { prettyLine, type StartTier, type TierContext } from '../node/index.ts';
 import { refuseTakenPorts } from './port-check.ts';
-import { Supervisor } from './supervisor.ts';
+import { Supervisor, type SupervisorOptions } from './supervisor.ts';
 import { workerLimit } from './worker-limit.ts';
 import { forkWorker, type WorkerOutput } from './worker-process.ts';
 import { listenBacklog, workerServices } from './worker-services.ts';
@@ -20,8 +20,21 @@ function writePretty(line: string): void {
   process.stdout.write(`${prettyLine(line)}\n`);
 }
 
+/** No VIP is wanted, so the host is not touched. */
+const noHost: HostParts = {
+  vips: () => [],
+  prepareHost: () => Promise.reject(new Error('no VIP is wanted')),
+};
+
+/** What prepares the host; tests bring their own. */
+export type HostParts = Pick<SupervisorOptions, 'vips' | 'prepareHost'>;
+
 /** As `startBalancer`, with the workers' log going where `output` says. */
-export async function startSupervisor(context: TierContext, output: WorkerOutput): Promise<Supervisor> {
+export async function startSupervisor(
+  context: TierContext,
+  output: WorkerOutput,
+  host: HostParts = noHost,
+): Promise<Supervisor> {
   const { topology, node, log, clock } = context;
   const me = topology.balancers.find(({ name }) => name === node);
   if (me === undefined) throw new HeadgateError('HEADGATE_BALANCER_UNKNOWN', `no balancer is named ${node}`);
@@ -31,7 +44,7 @@ export async function startSupervisor(context: TierContext, output: WorkerOutput
   }
   warnOfShortQueue(context);
   await refuseTakenPorts(
-    workerServices(topology, me, []).map(({ endpoint }) => endpoint),
+    workerServices(topology, me, { directorHosts: [], atVip: new Set() }).map(({ endpoint }) => endpoint),
     clock,
   );
 
@@ -48,6 +61,7 @@ export async function startSupervisor(context: TierContext, output: WorkerOutput
     workerLimit: limit,
     reusePort: linux.available,
     spawn: () => forkWorker(output, secretVariable),
+    ...host,
   });
   try {
     await supervisor.started();

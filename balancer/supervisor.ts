@@ -1,5 +1,6 @@
 import { every, type Clock, type Timer } from '../lib/clock/index.ts';
 import { HeadgateError } from '../lib/errors/index.ts';
+import { publishFlows, type FlowPublisher } from '../lib/flow-report/index.ts';
 import {
   createHeartbeats,
   createResponder,
@@ -12,9 +13,13 @@ import { AllowedDirectors } from './allowed-directors.ts';
 import { Conditions } from './conditions.ts';
 import { CounterTotals } from './counter-totals.ts';
 import { startDeadResets } from './dead-resets.ts';
+import { FlowBook } from './flow-book.ts';
+import { HostPreparation, type PrepareHost } from './host-preparation.ts';
 import { listenError, ListenFailures } from './listen-failures.ts';
 import { readinessOf } from './readiness.ts';
+import { takesOf } from './takes.ts';
 import { UpstreamWatch } from './upstream-watch.ts';
+import { VipNeeds, type VipNeed } from './vip-needs.ts';
 import { WorkerFleet, type FleetEvents, type FleetMember } from './worker-fleet.ts';
 import type { SpawnWorker } from './worker-process.ts';
 import type { PickRequest, WorkerConfig, WorkerReport } from './worker-protocol.ts';
@@ -35,7 +40,16 @@ export interface SupervisorOptions {
   readonly workerLimit: number;
   readonly reusePort: boolean;
   readonly spawn: SpawnWorker;
+  /** The VIPs that packets shall arrive for on this host. */
+  readonly vips: (topology: Topology, me: Balancer) => readonly VipNeed[];
+  readonly prepareHost: PrepareHost;
 }
+
+/**
+ * Clients in the flow book for each connection that the workers may have: one that ended may be told after the next one
+ * that another worker has from the same port.
+ */
+const bookFactor = 2;
 
 /** One balancer node: everything but the connections themselves, which its workers carry. */
 export class Supervisor implements TierNode, FleetEvents {
@@ -49,6 +63,11 @@ export class Supervisor implements TierNode, FleetEvents {
   readonly #upstreams: UpstreamWatch;
   readonly #responder: Responder;
   readonly #fleet: WorkerFleet;
+  readonly #vips: SupervisorOptions['vips'];
+  readonly #vipNeeds = new VipNeeds();
+  readonly #host: HostPreparation;
+  readonly #book: FlowBook;
+  readonly #publisher: FlowPublisher;
   readonly #limit: number;
   readonly #timers: readonly Timer[];
   #topology: Topology;
@@ -66,7 +85,7 @@ export class Supervisor implements TierNode, FleetEvents {
   constructor(context: TierContext, me: Balancer, options: SupervisorOptions) {
     const { topology, clock, log, key, node, control } = context;
     const { heartbeat, cluster } = topology;
-    const { workers, workerLimit: limit, reusePort, spawn } = options;
+    const { workers, workerLimit: limit, reusePort, spawn, vips, prepareHost } = options;
     this.#context = context;
     this.#clock = clock;
     this.#topology = topology;
@@ -76,6 +95,13 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#failures = new ListenFailures(log);
     this.#conditions = new Conditions(clock);
     this.#directors.apply(directorHosts(topology), clock.now());
+    this.#vips = vips;
+    this.#host = new HostPreparation(prepareHost, log);
+    this.#book = new FlowBook(this.#limit * bookFactor, (service, key, isLive) =>
+      this.#publisher.changed(service, key, isLive),
+    );
+    this.#serveFlows();
+    this.#publisher = publishFlows({ server: control, source: this.#book, clock });
     const heartbeats = createHeartbeats({
       settings: heartbeat,
       identity: { key, cluster, node },
@@ -115,8 +141,9 @@ export class Supervisor implements TierNode, FleetEvents {
     if (!ready()) {
       throw new HeadgateError('HEADGATE_BALANCER_WORKERS', `${startDeaths} workers ended while they started`);
     }
-    const failure = this.#fleet.members().flatMap(({ applied }) => applied?.failures ?? [])[0];
-    if (failure !== undefined) throw listenError(failure);
+    const failures = this.#fleet.members().flatMap(({ applied }) => applied?.failures ?? []);
+    if (failures[0] !== undefined) throw listenError(failures[0]);
+    if (await this.#prepareHost()) await this.#publish();
   }
 
   async apply(topology: Topology): Promise<void> {
@@ -136,6 +163,8 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#directors.apply(directorHosts(topology), this.#clock.now());
     this.#fleet.setBeat(topology.heartbeat);
     this.#upstreams.apply(topology, node);
+    this.#serveFlows();
+    await this.#prepareHost();
     await this.#publish();
     this.#review();
   }
@@ -148,7 +177,12 @@ export class Supervisor implements TierNode, FleetEvents {
       accepted,
       newPerSecond: this.#rate.perSecond(accepted),
       limit: this.#limit,
-      counters: { ...this.#totals.all(), ...this.#fleet.stats, ...this.#upstreams.stats },
+      counters: {
+        ...this.#totals.all(),
+        ...this.#fleet.stats,
+        ...this.#upstreams.stats,
+        ...this.#flowCounters(),
+      },
       watches: this.#upstreams.status(),
       workers: this.#fleet
         .members()
@@ -173,6 +207,10 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#workersChanged();
   }
 
+  flows(member: FleetMember, frame: unknown): boolean {
+    return this.#book.take(member.id, frame);
+  }
+
   applied(): void {
     if (this.#fleet.hasApplied(this.#revision)) {
       this.#failures.update(this.#fleet.members().flatMap(({ applied }) => applied?.failures ?? []));
@@ -182,6 +220,7 @@ export class Supervisor implements TierNode, FleetEvents {
 
   gone(member: FleetMember, served: boolean): void {
     this.#upstreams.workerGone(member.id);
+    this.#book.workerGone(member.id);
     if (!served) this.#unservedDeaths++;
     this.#workersChanged();
   }
@@ -201,13 +240,23 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#responder.close();
     this.#conditions.close();
     await this.#fleet.close();
+    this.#publisher.close();
+    await this.#host.undo();
   }
 
   #config(): WorkerConfig {
+    const nowMs = this.#clock.now();
+    const atVip = servicesOf(this.#topology, this.#me.name).filter(
+      (service) =>
+        this.#vipNeeds.listens(service, nowMs) && this.#host.ready(service.listen.host) !== undefined,
+    );
     return {
       revision: this.#revision,
       accepting: this.#accepting,
-      services: workerServices(this.#topology, this.#me, this.#directors.hosts()),
+      services: workerServices(this.#topology, this.#me, {
+        directorHosts: this.#directors.hosts(),
+        atVip: new Set(atVip.map(({ name }) => name)),
+      }),
       upstreams: this.#upstreams.forWorkers(),
     };
   }
@@ -218,11 +267,41 @@ export class Supervisor implements TierNode, FleetEvents {
     await this.#conditions.when(() => this.#fleet.hasApplied(revision), applyTimeoutMs);
   }
 
+  /** Remembers the services, and wants their VIPs on the host; whether there are any. */
+  async #prepareHost(): Promise<boolean> {
+    this.#vipNeeds.apply(this.#vips(this.#topology, this.#me), this.#clock.now());
+    await this.#keepHost();
+    return this.#vipNeeds.vips().size > 0;
+  }
+
+  #keepHost(): Promise<void> {
+    const services = servicesOf(this.#topology, this.#me.name);
+    const isDemanded = services.some(({ forwarding }) => forwarding === 'dr' || forwarding === 'tun');
+    return this.#host.apply(this.#vipNeeds.vips(), directorHosts(this.#topology), isDemanded);
+  }
+
+  #serveFlows(): void {
+    this.#book.serve(servicesOf(this.#topology, this.#me.name).map(({ name }) => name));
+  }
+
+  #flowCounters(): Readonly<Record<string, number>> {
+    const { flowBacklogsDropped, ...published } = this.#publisher.stats();
+    const ofWorkers = this.#totals.get('flowBacklogsDropped');
+    return {
+      ...published,
+      flowBacklogsDropped: flowBacklogsDropped + ofWorkers,
+      flowsUnreported: this.#book.overflows,
+    };
+  }
+
   #keepHouse(): void {
     this.#rate.sample(this.#totals.get('accepted'));
     this.#upstreams.sweep();
+    const nowMs = this.#clock.now();
+    if (this.#vipNeeds.expire((service) => this.#book.count(service) > 0)) void this.#keepHost();
     const retry = this.#failures.any && ++this.#rounds % retryRounds === 0;
-    if (this.#directors.expire(this.#clock.now()) || retry) void this.#publish();
+    const hasParted = this.#vipNeeds.hasParted(nowMs);
+    if (this.#directors.expire(nowMs) || hasParted || retry) void this.#publish();
   }
 
   #healthChanged(): void {
@@ -253,7 +332,7 @@ export class Supervisor implements TierNode, FleetEvents {
   #reply(): HeartbeatReply {
     const members = this.#fleet.members();
     const full = members.some(({ report }) => report?.full);
-    const services = servicesOf(this.#topology, this.#me.name).map(({ name }) => {
+    const services = servicesOf(this.#topology, this.#me.name).map(({ name, forwarding, listen }) => {
       const state = readinessOf({
         draining: this.#isDraining(),
         listening: members.some(({ applied }) => applied?.listening.includes(name)),
@@ -261,7 +340,13 @@ export class Supervisor implements TierNode, FleetEvents {
         canTake: this.#upstreams.canTake(name),
       });
       const connections = members.reduce((sum, { report }) => sum + (report?.services[name] ?? 0), 0);
-      return [name, { state, connections }] as const;
+      const takes = takesOf({
+        forwarding,
+        listensOwn: members.some(({ applied }) => applied?.listening.includes(name)),
+        listensVip: members.some(({ applied }) => applied?.listeningVip.includes(name)),
+        unwraps: this.#host.ready(listen.host) === 'tun',
+      });
+      return [name, { state, connections, takes }] as const;
     });
     return {
       services: Object.fromEntries(services),
@@ -272,7 +357,9 @@ export class Supervisor implements TierNode, FleetEvents {
 
   /** Tells the directors at once when the readiness of a service changed. */
   #review(): void {
-    const readiness = Object.entries(this.#reply().services).map(([name, { state }]) => `${name}: ${state}`);
+    const readiness = Object.entries(this.#reply().services).map(
+      ([name, { state, takes }]) => `${name}: ${state}, takes ${takes?.join(' and ') || 'nothing'}`,
+    );
     if (readiness.join() === this.#announced) return;
     this.#announced = readiness.join();
     this.#context.log.info({ readiness }, 'readiness changed');

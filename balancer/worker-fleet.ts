@@ -40,6 +40,8 @@ export interface FleetEvents {
   /** Answers a batch of picks: pairs of request and upstream id laid end to end. */
   requests(member: FleetMember, requests: readonly PickRequest[]): readonly number[];
   report(member: FleetMember, report: WorkerReport): void;
+  /** A frame of a worker's flow reports; false when it was not understood. */
+  flows(member: FleetMember, frame: unknown): boolean;
   applied(member: FleetMember, applied: WorkerApplied): void;
   /** The worker and its connections are gone; `served`: it had taken over a config before. */
   gone(member: FleetMember, served: boolean): void;
@@ -177,7 +179,7 @@ export class WorkerFleet {
   #receive(member: Member, message: unknown): void {
     const { events, log } = this.#options;
     const checked = checkWorkerMessage(message);
-    if (checked === undefined) {
+    if (checked === undefined || (checked.kind === 'flows' && !events.flows(member, checked.frame))) {
       if (this.stats.badWorkerMessages++ === 0)
         log.error({ worker: member.pid }, 'a worker sent nonsense; dropped');
     } else if (checked.kind === 'requests') {
@@ -189,7 +191,7 @@ export class WorkerFleet {
     } else if (checked.kind === 'report') {
       member.report = checked;
       events.report(member, checked);
-    } else {
+    } else if (checked.kind === 'applied') {
       member.applied = checked;
       events.applied(member, checked);
     }

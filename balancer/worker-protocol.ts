@@ -1,6 +1,7 @@
 /** What a supervisor and its workers say to each other over the IPC channel of fork(). Plain JSON. */
 import type { Endpoint } from '../lib/address/index.ts';
-import type { RelaySettings } from '../lib/relay/index.ts';
+import type { Json } from '../lib/control/index.ts';
+import type { AcceptedHeaders, RelaySettings } from '../lib/relay/index.ts';
 import type { ProxyProtocolSend } from '../topology/index.ts';
 
 /** What a worker is told once, before anything else. */
@@ -12,15 +13,21 @@ export interface WorkerStart {
   readonly log: { readonly level: string; readonly bindings: Readonly<Record<string, unknown>> };
 }
 
-/** One service as a worker serves it. */
+/** Where a service is listened for: at the balancer's own address, or at the VIP, as packets of dr and tun have it. */
+export type ListenPlace = 'own' | 'vip';
+
+/** One service as a worker serves it at one place. */
 export interface WorkerService {
   readonly name: string;
+  readonly place: ListenPlace;
   readonly endpoint: Endpoint;
   readonly backlog: number;
   /** PROXY headers to expect, outermost first. */
-  readonly acceptProxy: readonly ('v1' | 'v2' | 'any')[];
-  /** TCP peers that may connect. */
-  readonly allowFrom: readonly string[];
+  readonly acceptProxy: AcceptedHeaders;
+  /** Directors whose own sockets connect here, and the headers they send; their connections are in no flow report. */
+  readonly forwarders: { readonly peers: readonly string[]; readonly acceptProxy: AcceptedHeaders };
+  /** TCP peers that may connect; null: everybody. */
+  readonly allowFrom: readonly string[] | null;
   readonly sendProxy: ProxyProtocolSend;
   readonly settings: RelaySettings;
 }
@@ -61,6 +68,7 @@ export type PickRequest =
 /** A listener that could not be opened. */
 export interface ListenFailure {
   readonly service: string;
+  readonly place: ListenPlace;
   /** Code of the HeadgateError, empty when it was another error. */
   readonly code: string;
   readonly message: string;
@@ -84,14 +92,18 @@ export interface WorkerReport {
 export interface WorkerApplied {
   readonly kind: 'applied';
   readonly revision: number;
-  /** Services it listens for. */
+  /** Services it listens for at the balancer's address. */
   readonly listening: readonly string[];
+  /** Services it listens for at their VIP. */
+  readonly listeningVip: readonly string[];
   readonly failures: readonly ListenFailure[];
 }
 
 export type FromWorker =
   | { readonly kind: 'requests'; readonly requests: readonly PickRequest[] }
   | { readonly kind: 'pong'; readonly beat: number }
+  /** A frame of lib/flow-report about the connections that no director forwarded. */
+  | { readonly kind: 'flows'; readonly frame: Json }
   | WorkerReport
   | WorkerApplied;
 

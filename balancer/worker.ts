@@ -13,6 +13,7 @@ import type {
 import { connectionFields } from './connection-log.ts';
 import { isFull } from './fullness.ts';
 import { IpcPicker } from './picker-ipc.ts';
+import { WorkerFlows } from './worker-flows.ts';
 import { WorkerListeners } from './worker-listeners.ts';
 import type { FromWorker, ToWorker, WorkerConfig, WorkerStart, WorkerUpstream } from './worker-protocol.ts';
 import { ReportWriter, type WorkerNumbers } from './worker-report.ts';
@@ -40,6 +41,7 @@ export class Worker implements Router {
   readonly #relay: Relay;
   readonly #listeners: WorkerListeners;
   readonly #picker: IpcPicker;
+  readonly #flows: WorkerFlows;
   readonly #reports = new ReportWriter();
   readonly #reporting: Timer;
   #config: WorkerConfig = { revision: 0, accepting: false, services: [], upstreams: [] };
@@ -68,6 +70,7 @@ export class Worker implements Router {
       send: (requests, sent) => send({ kind: 'requests', requests }, sent),
       upstream: (id) => this.#byId.get(id),
     });
+    this.#flows = new WorkerFlows({ clock, send: (frame, sent) => send({ kind: 'flows', frame }, sent) });
     this.#reporting = every(clock, reportIntervalMs, () => this.#report(), true);
   }
 
@@ -83,6 +86,7 @@ export class Worker implements Router {
     if (tried.length === 0) {
       this.#clients.add(client.id);
       this.#count(client.service, 1);
+      this.#flows.began(client);
       this.#reportFullness();
     }
     const triedIds = tried.flatMap((key) => this.#byKey.get(key)?.id ?? []);
@@ -105,7 +109,10 @@ export class Worker implements Router {
   ended(record: ConnectionRecord): void {
     const id = record.destination === null ? undefined : this.#byKey.get(record.destination.id)?.id;
     if (id !== undefined) this.#picker.release(id);
-    if (this.#clients.delete(record.client.id)) this.#count(record.client.service, -1);
+    if (this.#clients.delete(record.client.id)) {
+      this.#count(record.client.service, -1);
+      this.#flows.ended(record.client);
+    }
     this.#log.info(
       connectionFields(record, (key) => this.#byKey.get(key)?.name),
       'connection ended',
@@ -116,6 +123,7 @@ export class Worker implements Router {
   /** Ends everything; clients get RST. */
   async close(): Promise<void> {
     this.#reporting.cancel();
+    this.#flows.close();
     await this.#relay.close();
   }
 
@@ -135,7 +143,8 @@ export class Worker implements Router {
     this.#send({
       kind: 'applied',
       revision: config.revision,
-      listening: this.#listeners.listening,
+      listening: this.#listeners.listening('own'),
+      listeningVip: this.#listeners.listening('vip'),
       failures,
     });
   }
@@ -157,7 +166,12 @@ export class Worker implements Router {
       connections,
       services: Object.fromEntries(this.#liveByService),
       full: (this.#full = isFull(this.#full, connections, this.#limit)),
-      counters: { ...relayCounters, ...this.#picker.stats, recordsDropped: this.#recordsDropped() },
+      counters: {
+        ...relayCounters,
+        ...this.#picker.stats,
+        recordsDropped: this.#recordsDropped(),
+        flowBacklogsDropped: this.#flows.dropped,
+      },
     };
   }
 

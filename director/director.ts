@@ -159,7 +159,7 @@ class DirectorNode implements TierNode {
 
   status(): TierStatus {
     const stats = this.#plane.stats();
-    return directorStatus({
+    const status = directorStatus({
       topology: this.#topology,
       removed: this.#removed,
       health: (id) => this.#heartbeats.health(id),
@@ -169,6 +169,7 @@ class DirectorNode implements TierNode {
       newPerSecond: this.#meter.perSecond(stats.total.accepted),
       forwarding: forwardingStatus(this.#topology, this.#modes.choices, this.#plane.detail()),
     });
+    return { ...status, counters: { ...status.counters, ...this.#flowReports.stats } };
   }
 
   drain(): Promise<void> {

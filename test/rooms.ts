@@ -4,7 +4,7 @@ import ts from 'typescript';
 
 const ground = ['lib/errors', 'lib/clock', 'lib/address', 'lib/backoff', 'lib/deferred', 'lib/layout'];
 const middle = ['lib/linux', 'lib/packet', 'lib/maglev', 'lib/proxy-protocol', 'lib/control'];
-const lib = [...ground, ...middle, 'lib/heartbeat', 'lib/relay', 'lib/flow-report'];
+const lib = [...ground, ...middle, 'lib/heartbeat', 'lib/relay', 'lib/flow-report', 'lib/host-setup'];
 const tiers = ['director', 'balancer', 'chatserver-stub'];
 const product = [...lib, 'topology', 'node', ...tiers, 'cli'];
 
@@ -16,6 +16,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'lib/heartbeat': [...ground, ...middle],
   'lib/relay': [...ground, ...middle],
   'lib/flow-report': [...ground, ...middle],
+  'lib/host-setup': [...ground, ...middle],
   topology: ['lib/errors', 'lib/address', 'lib/maglev'],
   node: ['topology', ...lib],
   ...Object.fromEntries(tiers.map((tier) => [tier, ['topology', 'node', ...lib]])),

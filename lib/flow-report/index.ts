@@ -9,7 +9,7 @@ export { frameBody, readFrame } from './codec.ts';
 export { FlowSender, mostChanges, type FlowSource } from './sender.ts';
 export { FlowSending, gatherMs, type SendingOptions } from './sending.ts';
 export { FlowReceiver, type Received } from './receiver.ts';
-export { ListedFlows } from './listed-flows.ts';
+export { ListedFlows, ListedKeys } from './listed-flows.ts';
 export { LiveFlows, type FlowListener } from './live-flows.ts';
 export { publishFlows, type FlowPublisher, type FlowPublisherStats } from './publish.ts';
 export { subscribeFlows, type FlowSubscription, type SubscribeOptions } from './subscribe.ts';

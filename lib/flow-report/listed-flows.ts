@@ -1,5 +1,26 @@
 import { flowKeyOf } from './key.ts';
-import type { FlowClient, FlowReport } from './types.ts';
+import type { FlowClient, FlowFrame, FlowReport } from './types.ts';
+
+/** What one full listing has named so far, by key. Holds nothing outside of listings. */
+export class ListedKeys {
+  #listed: Set<string> | undefined;
+
+  /** Takes every frame of one sender and service in order. At the end of a listing: the keys it named. */
+  take({
+    listing,
+    confirmed,
+    disowned,
+  }: Pick<FlowFrame, 'listing' | 'confirmed' | 'disowned'>): ReadonlySet<string> | undefined {
+    if (listing === 'begin') this.#listed = new Set();
+    const listed = this.#listed;
+    if (listed === undefined) return undefined;
+    for (const key of confirmed) listed.add(key);
+    for (const key of disowned) listed.delete(key);
+    if (listing !== 'end') return undefined;
+    this.#listed = undefined;
+    return listed;
+  }
+}
 
 /**
  * What the full listings under way have named, for the receiver that must disown the rest at their end. Holds at most
@@ -7,31 +28,33 @@ import type { FlowClient, FlowReport } from './types.ts';
  */
 export class ListedFlows {
   /** By balancer and service. */
-  readonly #listings = new Map<string, Set<string>>();
+  readonly #listings = new Map<string, Map<string, ListedKeys>>();
 
   /**
-   * Takes every report in order. At the end of a listing: which clients of this balancer and service it named, until
-   * the next call; whoever else is held for them is gone. Otherwise undefined.
+   * Takes every report in order. At the end of a listing: which clients of this balancer and service it named; whoever
+   * else is held for them is gone. Otherwise undefined.
    */
-  take(
-    report: Pick<FlowReport, 'balancer' | 'service' | 'confirmed' | 'disowned' | 'listing'>,
-  ): ((client: FlowClient) => boolean) | undefined {
-    const { balancer, service, confirmed, disowned, listing } = report;
-    const name = JSON.stringify([balancer, service]);
-    if (listing === 'begin') this.#listings.set(name, new Set());
-    const listed = this.#listings.get(name);
-    if (listed === undefined) return undefined;
-    for (const client of confirmed) listed.add(flowKeyOf(client));
-    for (const client of disowned) listed.delete(flowKeyOf(client));
-    if (listing !== 'end') return undefined;
-    this.#listings.delete(name);
-    return (client) => listed.has(flowKeyOf(client));
+  take({
+    balancer,
+    service,
+    listing,
+    confirmed,
+    disowned,
+  }: FlowReport): ((client: FlowClient) => boolean) | undefined {
+    let ofBalancer = this.#listings.get(balancer);
+    if (ofBalancer === undefined) this.#listings.set(balancer, (ofBalancer = new Map()));
+    let keys = ofBalancer.get(service);
+    if (keys === undefined) ofBalancer.set(service, (keys = new ListedKeys()));
+    const listed = keys.take({
+      listing,
+      confirmed: confirmed.map(flowKeyOf),
+      disowned: disowned.map(flowKeyOf),
+    });
+    return listed && ((client) => listed.has(flowKeyOf(client)));
   }
 
   /** Drops what is under way for a balancer that is gone. */
   forget(balancer: string): void {
-    for (const name of this.#listings.keys()) {
-      if ((JSON.parse(name) as [string, string])[0] === balancer) this.#listings.delete(name);
-    }
+    this.#listings.delete(balancer);
   }
 }

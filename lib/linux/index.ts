@@ -15,6 +15,7 @@ export {
   takeSocketError,
   type AcceptQueue,
 } from './sockets.ts';
+export { tryFileLock, type FileLock } from './file-lock.ts';
 export { watchReadable, type ReadableWatch } from './readable.ts';
 export { signalOnParentDeath } from './process.ts';
 export { getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';

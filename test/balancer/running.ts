@@ -1,6 +1,6 @@
 import type { ExecutionContext } from 'ava';
 import pino from 'pino';
-import { startSupervisor } from '../../balancer/start-balancer.ts';
+import { startSupervisor, type HostParts } from '../../balancer/start-balancer.ts';
 import type { Supervisor } from '../../balancer/supervisor.ts';
 import type { Endpoint } from '../../lib/address/index.ts';
 import { systemClock } from '../../lib/clock/index.ts';
@@ -23,6 +23,9 @@ export class Block {
   }
   get balancer(): Endpoint {
     return { host: `127.50.${this.number}.1`, port: 9000 };
+  }
+  get vip(): Endpoint {
+    return { host: `127.50.${this.number}.200`, port: 9000 };
   }
   server(index: number): Endpoint {
     return { host: `127.50.${this.number}.${10 + index}`, port: 7000 };
@@ -100,6 +103,7 @@ export async function running(
   topology: Topology,
   ready = topology.chatservers.length,
   told: Promise<void> = Promise.resolve(),
+  host?: HostParts,
 ): Promise<Running> {
   const records: Record<string, unknown>[] = [];
   const log: Record<string, unknown>[] = [];
@@ -119,6 +123,7 @@ export async function running(
       clock: systemClock,
     },
     lines((line) => void records.push(JSON.parse(line) as Record<string, unknown>)),
+    host,
   );
   const it = new Running({ node, control, block, records, log });
   t.teardown(async () => {

@@ -113,7 +113,9 @@ test('a director that is added may connect at once, one that was removed still m
   await chatServers(t, block);
   const it = await running(t, block, block.topology());
   const from = '127.50.0.4';
-  await it.node.apply(block.topology({ directors: [{ name: 'd2', host: from, interface: undefined, controlPort: 7400 }] }));
+  await it.node.apply(
+    block.topology({ directors: [{ name: 'd2', host: from, interface: undefined, controlPort: 7400 }] }),
+  );
   t.is((await it.client({ from }).greeted()).ended, '');
   t.is((await it.client().greeted()).ended, '');
 });

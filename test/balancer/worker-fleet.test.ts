@@ -39,7 +39,7 @@ class FakeProcess implements WorkerProcess {
     this.#exit(why);
   }
   apply(revision = 1): void {
-    this.says({ kind: 'applied', revision, listening: ['chat'], failures: [] });
+    this.says({ kind: 'applied', revision, listening: ['chat'], listeningVip: [], failures: [] });
   }
   /** Answers the last ping. */
   pong(): void {
@@ -80,6 +80,7 @@ function setup(size: number): Setup {
       events: {
         requests: (_member, requests) => requests.flatMap((one) => (one[0] === 'pick' ? [one[1], 5] : [])),
         report() {},
+        flows: () => true,
         applied() {},
         gone: (member, served) => void gone.push({ member, served }),
       },
@@ -147,7 +148,7 @@ test('beats that fell due while the supervisor was late are no misses', (t) => {
       clock,
       log: pino({ level: 'silent' }),
       beat: { intervalMs, misses: 3 },
-      events: { requests: () => [], report() {}, applied() {}, gone() {} },
+      events: { requests: () => [], report() {}, flows: () => true, applied() {}, gone() {} },
     },
     config,
   );

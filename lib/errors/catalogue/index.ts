@@ -6,6 +6,7 @@ import { controlErrors } from './control.ts';
 import { directorErrors } from './director.ts';
 import type { CatalogueEntry } from './entry.ts';
 import { heartbeatErrors } from './heartbeat.ts';
+import { hostErrors } from './host.ts';
 import { linuxErrors } from './linux.ts';
 import { netlinkErrors } from './netlink.ts';
 import { nodeErrors } from './node.ts';
@@ -24,6 +25,7 @@ const parts = {
   ...netlinkErrors,
   ...bpfErrors,
   ...uringErrors,
+  ...hostErrors,
   ...relayErrors,
   ...directorErrors,
   ...xdpErrors,

@@ -1,6 +1,7 @@
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import type { Endpoint } from '../../address/index.ts';
-import { Opening, type Joining, type OpeningSpec } from '../opening.ts';
+import type { Admission } from '../admission.ts';
+import { Opening, type Joining } from '../opening.ts';
 import type { Destination } from '../types.ts';
 import type { RelayCore } from './core.ts';
 import { Joint } from './joint.ts';
@@ -40,7 +41,7 @@ export class NodeOpening extends Opening {
     },
   };
 
-  constructor(core: RelayCore, spec: OpeningSpec, socket: Socket, source: Endpoint, destination: Endpoint) {
+  constructor(core: RelayCore, spec: Admission, socket: Socket, source: Endpoint, destination: Endpoint) {
     super(core, spec, source, destination);
     this.#core = core;
     tune(socket, spec.settings);

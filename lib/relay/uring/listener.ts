@@ -12,8 +12,9 @@ import {
   prepareInstall,
   sockaddrBytesMost,
 } from '../../linux/uring/index.ts';
+import { admit } from '../admission.ts';
 import { isExhaustion, listenFailure } from '../failures.ts';
-import type { ListenSpec, RelayListener } from '../types.ts';
+import type { ListenSettings, ListenSpec, RelayListener } from '../types.ts';
 import type { UringCore } from './core.ts';
 import { kinds } from './kinds.ts';
 import { rowAt } from './machine.ts';
@@ -65,7 +66,7 @@ export class UringListener implements RelayListener {
     }
   }
 
-  update(settings: Pick<ListenSpec, 'acceptProxy' | 'allowFrom' | 'settings'>): void {
+  update(settings: ListenSettings): void {
     const { service, endpoint, backlog, reusePort } = this.spec;
     this.#current = { service, endpoint, backlog, reusePort, ...settings };
     if (!this.#isStopped) tuneListener(this.#fd, settings.settings);
@@ -148,14 +149,14 @@ export class UringListener implements RelayListener {
       this.#refuse(row);
       return;
     }
-    const { allowFrom, settings } = this.#current;
-    if (allowFrom !== undefined && !allowFrom.has(source.host)) {
+    const admission = admit(this.#current, source.host);
+    if (admission === undefined) {
       stats.refusedPeer++;
       this.#refuse(row);
       return;
     }
-    const opening = new UringOpening(this.#core, this.#current, row, source, local);
-    this.#core.open(row, opening, settings);
+    const opening = new UringOpening(this.#core, admission, row, source, local);
+    this.#core.open(row, opening, admission.settings);
     opening.start();
   }
 

@@ -15,7 +15,8 @@ import {
   prepareSetSocketOption,
   prepareSocketDirect,
 } from '../../linux/uring/index.ts';
-import { Opening, type Joining, type OpeningSpec } from '../opening.ts';
+import type { Admission } from '../admission.ts';
+import { Opening, type Joining } from '../opening.ts';
 import type { Destination } from '../types.ts';
 import type { UringCore } from './core.ts';
 import { kinds } from './kinds.ts';
@@ -31,7 +32,7 @@ export class UringOpening extends Opening {
   /** What failed before the connect, which is only cancelled then. */
   #failure: Error | undefined;
 
-  constructor(core: UringCore, spec: OpeningSpec, row: number, source: Endpoint, destination: Endpoint) {
+  constructor(core: UringCore, spec: Admission, row: number, source: Endpoint, destination: Endpoint) {
     super(core, spec, source, destination);
     this.#core = core;
     this.#row = row;

@@ -45,6 +45,7 @@ for (const engine of engines) {
 
   test(listening.limit, engine);
   test(listening.allowFrom, engine);
+  test(listening.forwarders, engine);
   test(listening.update, engine);
   test(listening.listenerClose, engine);
   test(listening.queueDrains, engine);
