@@ -19,3 +19,4 @@ export { writeServices } from './services.ts';
 export { detachDirector, xdpKind } from './system.ts';
 export { XdpPlane, type XdpPlaneOptions } from './xdp-plane.ts';
 export { reclaimFlows, sweepFlows, type ReclaimRule, type Sweep, type Swept } from './sweep.ts';
+export { flowsInMaps, type BereavedPath, type MapFlow } from './bereaved.ts';

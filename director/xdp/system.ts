@@ -6,6 +6,7 @@ import { Netlink, NextHops, systemNextHopSource } from '../../lib/linux/netlink/
 import { environment } from '../../node/index.ts';
 import type { Director, Topology } from '../../topology/index.ts';
 import type { Lack } from '../forwarding-mode.ts';
+import { createPacketSender } from '../packet-sender.ts';
 import type { PacketPlane, PacketPlaneContext, PacketPlaneKind } from '../packet-planes.ts';
 import { DataPath, detachPinned, pinnedCapacity } from './data-path.ts';
 import { defaultCapacity, flowTableBytes, type Capacity } from './maps.ts';
@@ -122,6 +123,10 @@ function makePlane(context: PacketPlaneContext, path: DataPath, wire: Wire): Xdp
       tick: () => tickOf(process.hrtime.bigint()),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
       proxied,
+      sender: createPacketSender((error) =>
+        log.warn(`clients of dead balancers are told at their next packet only: ${describeError(error)}`),
+      ),
+      random: Math.random,
     });
     return plane;
   } catch (error) {

@@ -31,6 +31,9 @@ import type { ServiceMode } from '../forwarding-mode.ts';
 import type { ForwardingTable, ServiceForwarding } from '../forwarding-table.ts';
 import type { PacketPlane } from '../packet-planes.ts';
 import type { Flow, FoundFlow, PlaneDetail, PlaneMemory, PlaneStats } from '../plane.ts';
+import { Bereaved } from '../bereaved.ts';
+import type { PacketSender } from '../packet-sender.ts';
+import { flowsInMaps, type MapFlow } from './bereaved.ts';
 import { confirmFlows } from './confirm.ts';
 import type { DataPath } from './data-path.ts';
 import { encodeBalancer, encodeConfig } from './encode.ts';
@@ -70,6 +73,10 @@ export interface XdpPlaneOptions {
   readonly pause: () => Promise<void>;
   /** Clients connected through the proxy to a service now; undefined when the proxy does not listen for it. */
   readonly proxied: (service: string) => readonly Endpoint[] | undefined;
+  /** Sends what clients of dead balancers are told. Owned by the plane from now on. */
+  readonly sender: PacketSender;
+  /** From 0 (included) to 1. */
+  readonly random: () => number;
 }
 
 export class XdpPlane implements PacketPlane {
@@ -83,6 +90,7 @@ export class XdpPlane implements PacketPlane {
   readonly #entries: Map<number, ForwardBalancer>;
   readonly #reports: ReportTaker;
   readonly #keeper: FlowKeeper;
+  readonly #bereaved: Bereaved<MapFlow>;
   readonly #counters: CounterView;
   readonly #ticking: Timer;
   readonly #slots = new WeakMap<MaglevTable, { readonly indices: string; readonly slots: Uint16Array }>();
@@ -108,6 +116,13 @@ export class XdpPlane implements PacketPlane {
     this.#entries = new Map(entries);
     this.#reports = new ReportTaker(path);
     this.#counters = new CounterView(path, clock);
+    this.#bereaved = new Bereaved({
+      flows: flowsInMaps(path, (index) => parseServiceName(this.#services.nameOf(index) ?? '')?.listen),
+      sender: options.sender,
+      clock,
+      random: options.random,
+      ratePerSecond: options.topology.flows.resetsPerSecond,
+    });
     path.setTick(tick());
     this.#ticking = every(clock, tickEveryMs, () => path.setTick(tick()), true);
     this.#keeper = new FlowKeeper({
@@ -172,6 +187,7 @@ export class XdpPlane implements PacketPlane {
     if (this.#closed) return;
     this.#writeServices(wanted, () => false);
     this.#writeBalancers(table, 'after tables');
+    this.#bereaved.setDead(this.bereaved());
     if (failures.length === 0) return;
     throw new HeadgateError(
       'HEADGATE_XDP_CAPACITY',
@@ -408,7 +424,12 @@ export class XdpPlane implements PacketPlane {
       ),
       limit: this.#path.capacity.flows,
       refusedFull: counted.plane['resetFull'] ?? 0,
-      counters: { ...counted.plane, ...this.#reports.counters, ...this.#keeper.counters },
+      counters: {
+        ...counted.plane,
+        ...this.#reports.counters,
+        ...this.#keeper.counters,
+        ...this.#bereaved.stats(),
+      },
     };
   }
 
@@ -487,6 +508,8 @@ export class XdpPlane implements PacketPlane {
     this.#closed = true;
     this.#ticking.cancel();
     this.#keeper.close();
+    this.#bereaved.close();
+    this.#options.sender.close();
     this.#options.ways.close();
   }
 }

@@ -10,6 +10,7 @@ import { hostErrors } from './host.ts';
 import { linuxErrors } from './linux.ts';
 import { netlinkErrors } from './netlink.ts';
 import { nodeErrors } from './node.ts';
+import { rawSocketErrors } from './raw-socket.ts';
 import { relayErrors } from './relay.ts';
 import { topologyErrors } from './topology.ts';
 import { uringErrors } from './uring.ts';
@@ -26,6 +27,7 @@ const parts = {
   ...bpfErrors,
   ...uringErrors,
   ...hostErrors,
+  ...rawSocketErrors,
   ...relayErrors,
   ...directorErrors,
   ...xdpErrors,
