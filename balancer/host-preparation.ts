@@ -1,31 +1,18 @@
 import type { Logger } from 'pino';
 import { describeError } from '../lib/errors/index.ts';
+import type { HostWishes, PreparedHost } from '../lib/host-setup/index.ts';
 import type { VipMode } from './vip-needs.ts';
 
-/** What the host shall be prepared for. */
-export interface HostWishes {
-  readonly vips: readonly { readonly address: string; readonly mode: VipMode }[];
-  /** Addresses of the directors, where tunnels come from. */
-  readonly directors: readonly string[];
-}
+/** A host that is prepared, as far as it matters here. */
+type Prepared = Pick<PreparedHost, 'takeLog' | 'update' | 'undo'>;
 
-/** A host that is prepared (lib/host-setup). */
-export interface PreparedHost {
-  /** What was done since the last asking, in words. */
-  takeLog(): readonly string[];
-  /** Leaves what was there when it throws. */
-  update(wishes: HostWishes): Promise<void>;
-  /** Undoes what it did itself. */
-  undo(): Promise<void>;
-}
-
-export type PrepareHost = (wishes: HostWishes) => Promise<PreparedHost>;
+export type PrepareHost = (wishes: HostWishes) => Promise<Prepared>;
 
 /** Keeps the host prepared for the VIPs of the moment, or says why it cannot and goes on without. */
 export class HostPreparation {
   readonly #prepare: PrepareHost;
   readonly #log: Logger;
-  #host: PreparedHost | undefined;
+  #host: Prepared | undefined;
   #ready: ReadonlyMap<string, VipMode> = new Map();
   #asked = JSON.stringify([]);
   #lastFailure = '';

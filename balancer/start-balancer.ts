@@ -3,8 +3,9 @@ import { HeadgateError } from '../lib/errors/index.ts';
 import { getrlimitNofile, linuxAvailable, somaxconn } from '../lib/linux/index.ts';
 import { connectionLimit } from '../lib/relay/index.ts';
 import { prettyLine, type StartTier, type TierContext } from '../node/index.ts';
+import { hostParts, type HostParts } from './host-parts.ts';
 import { refuseTakenPorts } from './port-check.ts';
-import { Supervisor, type SupervisorOptions } from './supervisor.ts';
+import { Supervisor } from './supervisor.ts';
 import { workerLimit } from './worker-limit.ts';
 import { forkWorker, type WorkerOutput } from './worker-process.ts';
 import { listenBacklog, workerServices } from './worker-services.ts';
@@ -20,20 +21,11 @@ function writePretty(line: string): void {
   process.stdout.write(`${prettyLine(line)}\n`);
 }
 
-/** No VIP is wanted, so the host is not touched. */
-const noHost: HostParts = {
-  vips: () => [],
-  prepareHost: () => Promise.reject(new Error('no VIP is wanted')),
-};
-
-/** What prepares the host; tests bring their own. */
-export type HostParts = Pick<SupervisorOptions, 'vips' | 'prepareHost'>;
-
 /** As `startBalancer`, with the workers' log going where `output` says. */
 export async function startSupervisor(
   context: TierContext,
   output: WorkerOutput,
-  host: HostParts = noHost,
+  host?: HostParts,
 ): Promise<Supervisor> {
   const { topology, node, log, clock } = context;
   const me = topology.balancers.find(({ name }) => name === node);
@@ -61,7 +53,7 @@ export async function startSupervisor(
     workerLimit: limit,
     reusePort: linux.available,
     spawn: () => forkWorker(output, secretVariable),
-    ...host,
+    ...(host ?? hostParts(context, me.host)),
   });
   try {
     await supervisor.started();

@@ -29,21 +29,20 @@ export function wantedVips(topology: Topology, { name }: Pick<Balancer, 'name'>)
   });
 }
 
-/**
- * Whether this host can have the VIP to itself: where a director is, the VIP is the director's, and an address of the
- * loopback net has no packets to send on.
- */
-export function canOwnVip(
-  { endpoint }: VipNeed,
-  { directors }: Pick<Topology, 'directors'>,
+/** Why this host, which has the addresses `own`, cannot have the VIP to itself; undefined: it can. */
+export function obstacleOf(
+  { endpoint: { host: vip } }: VipNeed,
+  { directors, balancers, chatservers }: Pick<Topology, 'directors' | 'balancers' | 'chatservers'>,
   own: ReadonlySet<string>,
-): boolean {
-  const kind = addressKind(endpoint.host);
-  return (
-    kind !== 'loopback' &&
-    kind !== 'wildcard' &&
-    !directors.some(({ host }) => own.has(host) || addressKind(host) === 'loopback')
-  );
+): string | undefined {
+  const kind = addressKind(vip);
+  if (kind !== 'host') return `${vip} is a ${kind} address`;
+  // With it on the loopback this host would talk to itself where it means the other.
+  const hosts = [...directors, ...balancers].map(({ host }) => host);
+  if (hosts.includes(vip) || chatservers.some(({ address }) => address.host === vip))
+    return `${vip} is the address of a node`;
+  const here = directors.find(({ host }) => own.has(host) || addressKind(host) === 'loopback');
+  return here && `director ${here.name} is on this host, and the VIP is its own`;
 }
 
 interface Kept extends VipNeed {

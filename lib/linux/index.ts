@@ -8,6 +8,7 @@ export { linuxAvailable, type LinuxAvailability } from './libc.ts';
 export { errnoName, isSyscallError, syscallError } from './errno.ts';
 export {
   acceptQueue,
+  endSending,
   listeningSocket,
   localEndpoint,
   setSocketOption,

@@ -8,6 +8,7 @@ export interface Libc {
   readonly bind: (fd: number, address: Uint8Array, addressBytes: number) => number;
   readonly listen: (fd: number, backlog: number) => number;
   readonly close: (fd: number) => number;
+  readonly shutdown: (fd: number, how: number) => number;
   readonly setsockopt: (
     fd: number,
     level: number,
@@ -76,6 +77,7 @@ function load(): Libc {
     bind: library.func('int bind(int, const void *, unsigned int)'),
     listen: library.func('int listen(int, int)'),
     close: library.func('int close(int)'),
+    shutdown: library.func('int shutdown(int, int)'),
     setsockopt: library.func('int setsockopt(int, int, int, const void *, unsigned int)'),
     getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
     getsockname: library.func('int getsockname(int, void *, void *)'),

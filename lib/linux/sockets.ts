@@ -50,6 +50,12 @@ export function setSocketOption(fd: number, level: number, name: number, value: 
   setNumber(fd, level, name, value);
 }
 
+/** Ends the sending direction of a socket: FIN follows what was sent. Throws HEADGATE_LINUX_SYSCALL (ENOTCONN after RST). */
+export function endSending(fd: number): void {
+  const { shutdown, errno } = libc();
+  if (shutdown(fd, constant.SHUT_WR) < 0) throw syscallError('shutdown', errno());
+}
+
 /** The local end of a socket (getsockname). Throws HEADGATE_LINUX_SYSCALL. */
 export function localEndpoint(fd: number): Endpoint {
   const { getsockname, errno } = libc();

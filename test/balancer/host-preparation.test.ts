@@ -1,5 +1,6 @@
 import test from 'ava';
-import { HostPreparation, type HostWishes, type PrepareHost } from '../../balancer/host-preparation.ts';
+import { HostPreparation, type PrepareHost } from '../../balancer/host-preparation.ts';
+import type { HostWishes } from '../../lib/host-setup/index.ts';
 import type { VipMode } from '../../balancer/vip-needs.ts';
 import { memoryLog } from '../lib/control/helpers.ts';
 

@@ -1,6 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import pino from 'pino';
-import { startSupervisor, type HostParts } from '../../balancer/start-balancer.ts';
+import type { HostParts } from '../../balancer/host-parts.ts';
+import { startSupervisor } from '../../balancer/start-balancer.ts';
 import type { Supervisor } from '../../balancer/supervisor.ts';
 import type { Endpoint } from '../../lib/address/index.ts';
 import { systemClock } from '../../lib/clock/index.ts';

@@ -1,9 +1,9 @@
 import test, { type ExecutionContext } from 'ava';
-import type { HostWishes } from '../../balancer/host-preparation.ts';
-import type { HostParts } from '../../balancer/start-balancer.ts';
+import type { HostParts } from '../../balancer/host-parts.ts';
 import { wantedVips } from '../../balancer/vip-needs.ts';
 import { connectControl } from '../../lib/control/index.ts';
 import { clientOfKey, flowKeyOf, ListedFlows, subscribeFlows } from '../../lib/flow-report/index.ts';
+import type { HostWishes } from '../../lib/host-setup/index.ts';
 import type { HeartbeatReply } from '../../lib/heartbeat/index.ts';
 import type { Forwarding, Topology } from '../../topology/index.ts';
 import { aService } from '../topology-fixture.ts';

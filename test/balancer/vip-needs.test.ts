@@ -1,5 +1,5 @@
 import test from 'ava';
-import { canOwnVip, partingMs, VipNeeds, wantedVips, type VipNeed } from '../../balancer/vip-needs.ts';
+import { obstacleOf, partingMs, VipNeeds, wantedVips, type VipNeed } from '../../balancer/vip-needs.ts';
 import { aBalancer, aService, aTopology } from '../topology-fixture.ts';
 
 const listen = { host: '203.0.113.10', port: 9_000 };
@@ -26,14 +26,21 @@ test('auto, dr and tun want the VIP on the host, the others do not', (t) => {
   );
 });
 
-test('the VIP is not for a host that has a director, nor in the loopback net', (t) => {
-  const directors = [{ ...aTopology().directors[0]!, host: '10.0.0.1' }];
-  t.true(canOwnVip(need('dr'), { directors }, new Set(['10.0.1.1'])));
-  t.false(canOwnVip(need('dr'), { directors }, new Set(['10.0.0.1'])));
-  t.false(canOwnVip(need('dr'), aTopology(), new Set()), 'a director on the loopback is here');
-  const loopback = { ...need('dr'), endpoint: { host: '127.0.0.1', port: 1 } };
-  t.false(canOwnVip(loopback, { directors }, new Set()));
-  t.false(canOwnVip({ ...loopback, endpoint: { host: '0.0.0.0', port: 1 } }, { directors }, new Set()));
+test('the VIP is not for a host that has a director, nor an address of a node, nor of the loopback net', (t) => {
+  const topology = { ...aTopology(), directors: [{ ...aTopology().directors[0]!, host: '10.0.0.1' }] };
+  const own = new Set(['10.0.1.1']);
+  const at = (host: string): VipNeed => ({ ...need('dr'), endpoint: { host, port: 9_000 } });
+  t.is(obstacleOf(need('dr'), topology, own), undefined);
+  t.is(
+    obstacleOf(need('dr'), topology, new Set(['10.0.0.1'])),
+    'director d1 is on this host, and the VIP is its own',
+  );
+  t.regex(obstacleOf(need('dr'), aTopology(), own)!, /d1 is on this host/, 'for it is on the loopback');
+  for (const host of ['10.0.0.1', topology.balancers[0]!.host, topology.chatservers[0]!.address.host])
+    t.regex(obstacleOf(at(host), topology, own)!, /is the address of a node|is a loopback address/);
+  t.is(obstacleOf(at('10.0.0.1'), topology, own), '10.0.0.1 is the address of a node');
+  t.is(obstacleOf(at('127.0.0.9'), topology, own), '127.0.0.9 is a loopback address');
+  t.is(obstacleOf(at('0.0.0.0'), topology, own), '0.0.0.0 is a wildcard address');
 });
 
 test('a VIP not wanted any more is listened at for a while, and kept as long as there are connections', (t) => {

@@ -1,48 +1,47 @@
-import type { Clock } from '../../clock/index.ts';
-import { errnoName, getrlimitNofile } from '../../linux/index.ts';
-import {
-  IORING_CQE_F_MORE,
-  missingFeatures,
-  uringSupport,
-  unpackKind,
-  unpackSlot,
-} from '../../linux/uring/index.ts';
-import { RelayBooks } from '../books.ts';
+import { errnoName } from '../../linux/index.ts';
+import { IORING_CQE_F_MORE, unpackKind, unpackSlot } from '../../linux/uring/index.ts';
+import type { RelayBooks } from '../books.ts';
 import { endReasonOf } from '../failures.ts';
 import type { Joining } from '../opening.ts';
-import type { Destination, EndReason, RelayClient, RelayOptions, RelaySettings } from '../types.ts';
+import type { Destination, EndReason, RelayClient, RelaySettings } from '../types.ts';
 import { Carrier, type CarrierOwner } from './carrier.ts';
 import { Destinations } from './destinations.ts';
 import { attemptMost, kinds } from './kinds.ts';
 import type { UringListener } from './listener.ts';
-import { defaultBuffers, Machine } from './machine.ts';
+import { Machine } from './machine.ts';
 import type { UringOpening } from './opening.ts';
-import { tuneDestination } from './tune.ts';
+import type { Rings } from './rings.ts';
+import { hastenDestination } from './tune.ts';
+import { Untuned } from './untuned.ts';
 
-/** Rows for accepts under way, of all listeners together; a client that must be refused lands in one of them. */
-const acceptRowsMost = 64;
-/** Direct descriptors of one ring (IORING_MAX_FIXED_FILES), two per row. */
-const rowsMost = 1 << 19;
 /** How long close() waits for what is under way. */
 const closePatienceMs = 1_000;
+/** How long the other FIN may take before errors of a half-closed socket are watched for. */
+const halfClosedMs = 50;
 
-/** What tests turn so that rare paths become the rule. */
-export interface UringTuning {
-  /** Shared receive buffers, a power of two. */
-  readonly buffers?: number;
-  /** Whether the kernel may bound multishot receives (Linux 6.17); false: single ones. Default: whether it can. */
-  readonly boundsReceives?: boolean;
+export interface CoreOptions {
+  /** Number of the ring in its relay, from 0. */
+  readonly index: number;
+  readonly rows: number;
+  readonly buffers: number;
+  readonly boundsReceives: boolean;
 }
 
-/** The books of a relay on io_uring, its rows, and who is told of which completion. */
-export class UringCore extends RelayBooks implements CarrierOwner {
+/** A row of a ring whose connection may have to end. */
+export interface OldRow {
+  readonly core: UringCore;
+  readonly row: number;
+  readonly startedMs: number;
+}
+
+/** One ring of a relay: its rows, and who is told of which completion. */
+export class UringCore implements CarrierOwner {
+  readonly index: number;
+  readonly rings: Rings;
+  readonly books: RelayBooks;
   readonly machine: Machine;
   readonly carrier: Carrier;
-  readonly listeners = new Set<UringListener>();
   readonly destinations: Destinations;
-  readonly acceptRows: number;
-  /** Connections for which there are rows; fewer than the limit where RLIMIT_NOFILE is small. */
-  readonly #capacity: number;
   /** By row. The first two are set only before there is a destination, the next two only after. */
   readonly #accepting: (UringListener | undefined)[];
   readonly #openings: (UringOpening | undefined)[];
@@ -52,24 +51,22 @@ export class UringCore extends RelayBooks implements CarrierOwner {
   readonly #retries: Uint8Array;
   /** By socket: payload it sent. */
   readonly #bytes: Float64Array;
-  isClosed = false;
   #closing: (() => void) | undefined;
+  readonly #untuned: Untuned;
+  #isClosed = false;
 
-  constructor(options: RelayOptions, clock: Clock, tuning: UringTuning = {}) {
-    super(options, clock);
-    const descriptors = Math.min(getrlimitNofile()?.soft ?? Infinity, 2 * rowsMost);
-    const rows = Math.min(options.limit + acceptRowsMost, Math.floor(descriptors / 2));
-    this.acceptRows = Math.min(acceptRowsMost, Math.max(1, rows >> 2));
-    this.#capacity = rows - this.acceptRows;
+  constructor(rings: Rings, { index, rows, buffers, boundsReceives }: CoreOptions) {
+    this.index = index;
+    this.rings = rings;
+    this.books = rings.books;
     this.machine = new Machine({
       rows,
-      buffers: tuning.buffers ?? defaultBuffers,
+      buffers,
       handle: (low, high, result, flags) => this.#completed(low, high, result, flags),
       afterBatch: () => this.#afterBatch(),
     });
-    const boundsReceives =
-      tuning.boundsReceives ?? missingFeatures(uringSupport(), ['receiveLimit']).length === 0;
     this.carrier = new Carrier(this.machine, this, boundsReceives);
+    this.#untuned = new Untuned(this.machine, rings.books.clock);
     this.destinations = new Destinations(rows);
     this.#accepting = Array.from({ length: rows });
     this.#openings = Array.from({ length: rows });
@@ -80,9 +77,10 @@ export class UringCore extends RelayBooks implements CarrierOwner {
     this.#bytes = new Float64Array(2 * rows);
   }
 
-  /** Whether all rows but those for accepts are taken. */
-  get isShortOfDescriptors(): boolean {
-    return this.stats.connections >= this.#capacity;
+  /** Whether a row is free now; those of ended connections follow when their last completion has come. */
+  get hasRoom(): boolean {
+    const { live, retired, capacity } = this.machine.table;
+    return live + retired < capacity;
   }
 
   /** A row for an accept of `listener`; -1 when there is none. */
@@ -116,7 +114,8 @@ export class UringCore extends RelayBooks implements CarrierOwner {
     this.#startedMs[row] = startedMs;
     this.#retries[row] = retries;
     this.destinations.add(destination.id, row);
-    tuneDestination(this.machine, row, settings);
+    hastenDestination(this.machine, row);
+    this.#untuned.add(row, settings);
     this.carrier.join(row, destination.preface, kept);
   }
 
@@ -130,8 +129,8 @@ export class UringCore extends RelayBooks implements CarrierOwner {
 
   counted(socket: number, bytes: number): void {
     this.#bytes[socket]! += bytes;
-    if ((socket & 1) === 0) this.stats.bytesUp += bytes;
-    else this.stats.bytesDown += bytes;
+    if ((socket & 1) === 0) this.books.stats.bytesUp += bytes;
+    else this.books.stats.bytesDown += bytes;
   }
 
   socketFailed(socket: number, errno: number): void {
@@ -147,7 +146,18 @@ export class UringCore extends RelayBooks implements CarrierOwner {
   }
 
   finished(row: number): void {
+    this.carrier.unwatch(row);
     this.endRow(row, 'finished');
+  }
+
+  watchSoon(): void {
+    this.books.clock.after(
+      halfClosedMs,
+      () => {
+        if (!this.#isClosed) this.carrier.watchAll();
+      },
+      true,
+    );
   }
 
   /** Ends a joined connection: with FIN when it finished, else with RST. */
@@ -158,28 +168,29 @@ export class UringCore extends RelayBooks implements CarrierOwner {
     if (client === undefined || destination === undefined) return;
     for (const socket of [2 * row, 2 * row + 1]) {
       this.carrier.drop(socket);
-      this.machine.closeSocket(row, socket, reason !== 'finished');
+      if (reason === 'finished') this.machine.releaseSocket(row, socket);
+      else this.machine.resetSocket(row, socket);
     }
     this.#clients[row] = undefined;
     this.#destinations[row] = undefined;
     this.destinations.remove(destination.id, row);
     this.machine.table.release(row);
-    this.end({
+    this.books.end({
       client,
       destination,
       bytesUp: this.#bytes[2 * row]!,
       bytesDown: this.#bytes[2 * row + 1]!,
-      durationMs: this.clock.now() - this.#startedMs[row]!,
+      durationMs: this.books.clock.now() - this.#startedMs[row]!,
       retries: this.#retries[row]!,
       reason,
     });
   }
 
-  /** Ends up to `most` connections of a destination; returns how many. */
-  reset(destination: string, most: number): number {
-    const rows = this.destinations.oldest(destination, most);
-    for (const row of rows) this.endRow(row, 'dead');
-    return rows.length;
+  /** Up to `most` rows of a destination, oldest first. */
+  oldest(destination: string, most: number): OldRow[] {
+    return this.destinations
+      .oldest(destination, most)
+      .map((row) => ({ core: this, row, startedMs: this.#startedMs[row]! }));
   }
 
   /** Counters for people who look into the engine. */
@@ -199,17 +210,8 @@ export class UringCore extends RelayBooks implements CarrierOwner {
     };
   }
 
-  /** Keeps the process alive while there is something to wait for. */
-  refresh(): void {
-    const { loop } = this.machine;
-    if (this.listeners.size > 0 || this.stats.connections > 0) loop.ref();
-    else loop.unref();
-  }
-
-  /** Ends all connections, waits until their sockets are closed, then closes the ring. */
+  /** Ends all joined connections, waits until all sockets are closed, then closes the ring. */
   async close(): Promise<void> {
-    this.isClosed = true;
-    for (const opening of this.openings) opening.close();
     for (const [id] of this.destinations.counts()) {
       for (const row of this.destinations.oldest(id, Infinity)) this.endRow(row, 'closed');
     }
@@ -222,6 +224,8 @@ export class UringCore extends RelayBooks implements CarrierOwner {
       };
       this.machine.loop.flush();
     });
+    this.#isClosed = true;
+    this.#untuned.close();
     this.machine.close();
   }
 
@@ -244,12 +248,15 @@ export class UringCore extends RelayBooks implements CarrierOwner {
       case kinds.watch:
         this.carrier.watched(socket, isCurrent, result, (flags & IORING_CQE_F_MORE) !== 0);
         return;
+      case kinds.half:
+        this.carrier.halved(socket, isCurrent, result);
+        return;
       case kinds.probe:
         this.carrier.probed(socket, isCurrent, result);
         return;
     }
-    if (kind === kinds.accept) this.#accepting[row]?.accepted(row, result);
-    else if (kind === kinds.install) this.#accepting[row]?.installed(row, result);
+    if (kind === kinds.accept) this.#accepting[row]?.accepted(this, row, result);
+    else if (kind === kinds.install) this.#accepting[row]?.installed(this, row, result);
     else if (isCurrent)
       this.#openings[row]?.step(kind & ~(attemptMost - 1), kind & (attemptMost - 1), result);
   }
@@ -258,8 +265,7 @@ export class UringCore extends RelayBooks implements CarrierOwner {
     const { group, table } = this.machine;
     group.publish();
     this.carrier.feedStarved();
-    for (const listener of this.listeners) listener.arm();
-    this.refresh();
+    this.rings.afterBatch();
     if (table.live === 0 && table.retired === 0) this.#closing?.();
   }
 }

@@ -19,17 +19,20 @@ import type { UringCore } from './core.ts';
 import { kinds } from './kinds.ts';
 import { rowAt } from './machine.ts';
 import { UringOpening } from './opening.ts';
+import type { Rings } from './rings.ts';
 import { tuneListener } from './tune.ts';
 
 /** Accepts under way at one time, so that a burst is taken in few turns. */
 const acceptsMost = 16;
+/** Accepts under way are kept as one number each, ring and row. */
+const rowSpan = 1 << 24;
 /** Accepting pauses so long when the machine has no descriptors or memory left. */
 const exhaustedPauseMs = 100;
 
 /** One listening socket and what its clients are to be given. */
 export class UringListener implements RelayListener {
   readonly spec: ListenSpec;
-  readonly #core: UringCore;
+  readonly #rings: Rings;
   readonly #fd: number;
   /** The local end of all its clients; undefined when it listens on all addresses. */
   readonly #local: Endpoint | undefined;
@@ -40,26 +43,26 @@ export class UringListener implements RelayListener {
   #isStopped = false;
   #closing: Promise<void> | undefined;
 
-  private constructor(core: UringCore, fd: number, spec: ListenSpec) {
-    this.#core = core;
+  private constructor(rings: Rings, fd: number, spec: ListenSpec) {
+    this.#rings = rings;
     this.#fd = fd;
     this.spec = spec;
     this.#current = spec;
     this.#local = addressKind(spec.endpoint.host) === 'wildcard' ? undefined : spec.endpoint;
-    core.listeners.add(this);
-    core.refresh();
+    rings.listeners.add(this);
+    rings.refresh();
     // Accepting begins with the next batch.
-    core.machine.loop.flush();
+    rings.core(0).machine.loop.flush();
   }
 
   /** Throws HEADGATE_RELAY_PORT_TAKEN, _ADDRESS_NOT_LOCAL, _PORT_FORBIDDEN, _LISTEN_FAILED. */
-  static listen(core: UringCore, spec: ListenSpec): UringListener {
+  static listen(rings: Rings, spec: ListenSpec): UringListener {
     let fd: number | undefined;
     try {
       fd = listeningSocket(spec);
       tuneListener(fd, spec.settings);
       const { port } = localEndpoint(fd);
-      return new UringListener(core, fd, { ...spec, endpoint: { ...spec.endpoint, port } });
+      return new UringListener(rings, fd, { ...spec, endpoint: { ...spec.endpoint, port } });
     } catch (error) {
       if (fd !== undefined) closeSync(fd);
       throw listenFailure(spec, error);
@@ -86,100 +89,108 @@ export class UringListener implements RelayListener {
   /** Keeps enough accepts under way; called after each batch. */
   arm(): void {
     if (this.#isStopped || this.#isPaused) return;
-    const { machine, acceptRows, listeners } = this.#core;
-    const most = Math.max(1, Math.min(acceptsMost, Math.floor(acceptRows / listeners.size)));
+    const { plan, listeners } = this.#rings;
+    const most = Math.max(1, Math.min(acceptsMost, Math.floor(plan.acceptRows / listeners.size)));
     while (this.#rows.size < most) {
-      const row = this.#core.takeRow(this);
-      // None is free for the moment: those of ended connections follow.
-      if (row === -1) return;
-      this.#rows.add(row);
-      machine.rowMemory.u32[machine.offset(row, rowAt.peerLength) / 4] = sockaddrBytesMost;
-      const sqe = machine.request(kinds.accept, row);
-      const peerAt = machine.at(row, rowAt.peer);
-      prepareAcceptDirect(sqe, this.#fd, 2 * row, peerAt, machine.at(row, rowAt.peerLength));
+      const core = this.#rings.withRoom();
+      // None has room for the moment: rows of ended connections follow.
+      if (core === undefined) return;
+      this.#accept(core);
     }
   }
 
   /** An accept is done: 0, for the slot was given, or an errno. */
-  accepted(row: number, result: number): void {
-    this.#rows.delete(row);
+  accepted(core: UringCore, row: number, result: number): void {
+    this.#rows.delete(core.index * rowSpan + row);
     if (result < 0) {
-      this.#acceptFailed(row, -result);
+      this.#acceptFailed(core, row, -result);
       return;
     }
     this.#accepts++;
-    if (this.#core.isClosed) {
-      this.#refuse(row);
+    if (this.#rings.isClosed) {
+      refuse(core, row);
       return;
     }
-    const { stats, limit, isShortOfDescriptors } = this.#core;
+    const { books, isShortOfDescriptors } = this.#rings;
+    const { stats, limit } = books;
     if (stats.connections >= limit) {
       stats.refusedFull++;
-      this.#refuse(row);
+      refuse(core, row);
     } else if (isShortOfDescriptors) {
       stats.descriptorsExhausted++;
-      this.#refuse(row);
+      refuse(core, row);
     } else if (this.#local === undefined) {
       // Only a plain descriptor can be asked for its local end.
-      prepareInstall(this.#core.machine.request(kinds.install, row), 2 * row);
+      prepareInstall(core.machine.request(kinds.install, row), 2 * row);
     } else {
-      this.#open(row, this.#local);
+      this.#open(core, row, this.#local);
     }
   }
 
   /** The client of a row has got a plain descriptor as well. */
-  installed(row: number, result: number): void {
+  installed(core: UringCore, row: number, result: number): void {
     if (result < 0) {
-      this.#core.stats.descriptorsExhausted++;
-      this.#refuse(row);
+      this.#rings.books.stats.descriptorsExhausted++;
+      refuse(core, row);
       return;
     }
     try {
-      if (this.#core.isClosed) this.#refuse(row);
-      else this.#open(row, localEndpoint(result));
+      if (this.#rings.isClosed) refuse(core, row);
+      else this.#open(core, row, localEndpoint(result));
     } finally {
       closeSync(result);
     }
   }
 
-  #open(row: number, local: Endpoint): void {
-    const { machine, stats } = this.#core;
+  #accept(core: UringCore): void {
+    const { machine } = core;
+    const row = core.takeRow(this);
+    this.#rows.add(core.index * rowSpan + row);
+    machine.rowMemory.u32[machine.offset(row, rowAt.peerLength) / 4] = sockaddrBytesMost;
+    const sqe = machine.request(kinds.accept, row);
+    prepareAcceptDirect(
+      sqe,
+      this.#fd,
+      2 * row,
+      machine.at(row, rowAt.peer),
+      machine.at(row, rowAt.peerLength),
+    );
+    machine.loop.flush();
+  }
+
+  #open(core: UringCore, row: number, local: Endpoint): void {
+    const { machine, books } = core;
     const source = decodeSockaddr(machine.rowMemory.u8, machine.offset(row, rowAt.peer));
     if (source === undefined) {
-      this.#refuse(row);
+      refuse(core, row);
       return;
     }
     const admission = admit(this.#current, source.host);
     if (admission === undefined) {
-      stats.refusedPeer++;
-      this.#refuse(row);
+      books.stats.refusedPeer++;
+      refuse(core, row);
       return;
     }
-    const opening = new UringOpening(this.#core, admission, row, source, local);
-    this.#core.open(row, opening, admission.settings);
+    const opening = new UringOpening(core, admission, row, source, local);
+    core.open(row, opening, admission.settings);
     opening.start();
   }
 
-  /** The client gets RST; nothing of it remains. */
-  #refuse(row: number): void {
-    this.#core.machine.closeSocket(row, 2 * row, true);
-    this.#core.releaseRow(row);
-  }
-
-  #acceptFailed(row: number, errno: number): void {
-    this.#core.releaseRow(row);
+  #acceptFailed(core: UringCore, row: number, errno: number): void {
+    core.releaseRow(row);
     if (errno === ECANCELED) return;
     const code = errnoName(errno);
     // Any other failure concerns one client, whom the kernel has told.
     if (!isExhaustion(Object.assign(new Error(code), { code }))) return;
-    this.#core.stats.descriptorsExhausted++;
+    const { books } = this.#rings;
+    books.stats.descriptorsExhausted++;
     if (this.#isPaused) return;
     this.#isPaused = true;
     const goOn = (): void => {
       this.#isPaused = false;
-      this.#core.machine.loop.flush();
+      this.#rings.core(0).machine.loop.flush();
     };
-    this.#core.clock.after(exhaustedPauseMs, goOn, true);
+    books.clock.after(exhaustedPauseMs, goOn, true);
   }
 
   /** Waits until what is in the accept queue now has been accepted: the kernel resets what it finds there at the end. */
@@ -187,7 +198,7 @@ export class UringListener implements RelayListener {
     const waiting = this.#queued();
     const enough = this.#accepts + waiting;
     for (let turns = 2 * waiting; turns > 0 && this.#accepts < enough && this.#queued() > 0; turns--) {
-      this.#core.machine.loop.flush();
+      this.#rings.core(0).machine.loop.flush();
       await nextTurn();
     }
   }
@@ -200,15 +211,26 @@ export class UringListener implements RelayListener {
   #stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    const { machine, listeners } = this.#core;
-    for (const row of this.#rows) {
-      const high = packHigh(machine.table.generation(row));
-      prepareCancel(machine.order(row), packLow(kinds.accept, row), high).skipSuccess();
+    const cores = new Set<UringCore>();
+    for (const key of this.#rows) {
+      const core = this.#rings.core(Math.floor(key / rowSpan));
+      const row = key % rowSpan;
+      const high = packHigh(core.machine.table.generation(row));
+      prepareCancel(core.machine.order(row), packLow(kinds.accept, row), high).skipSuccess();
+      cores.add(core);
     }
-    machine.ring.wait(0);
+    for (const { machine } of cores) {
+      machine.ring.wait(0);
+      machine.loop.flush();
+    }
     closeSync(this.#fd);
-    listeners.delete(this);
-    this.#core.refresh();
-    machine.loop.flush();
+    this.#rings.listeners.delete(this);
+    this.#rings.refresh();
   }
+}
+
+/** The client gets RST; nothing of it remains. */
+function refuse(core: UringCore, row: number): void {
+  core.machine.resetSocket(row, 2 * row);
+  core.releaseRow(row);
 }

@@ -19,7 +19,7 @@ export const uringMissing = missingForUring();
 
 /**
  * Every engine runs the same contract; add one here and it is tested. The scarce one has two receive buffers and lacks what
- * came with Linux 6.17, so that the ways for rare cases are taken all the time.
+ * came with Linux 6.17, so that the ways for rare cases are taken all the time. The one of many rings has a few connections in each.
  */
 export const engines: readonly Engine[] = [
   { name: 'node', create: createNodeRelay, takesDescriptors: true },
@@ -28,8 +28,10 @@ export const engines: readonly Engine[] = [
 
 function uringEngines(): Engine[] {
   const scarce = tunedUringRelay({ buffers: 2, boundsReceives: false });
+  const many = tunedUringRelay({ rings: 20, rows: 4 });
   return [
     { name: 'uring', create: createUringRelay, takesDescriptors: false },
     { name: 'uring, scarce', create: scarce, takesDescriptors: false },
+    { name: 'uring, many rings', create: many, takesDescriptors: false },
   ];
 }
