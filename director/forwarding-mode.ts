@@ -68,11 +68,12 @@ function chooseMode(input: ModeInput, service: Service): ModeChoice {
     const mode = input.running.get(service.name) ?? 'proxy';
     return { mode, why: 'auto: no balancer is up yet', settled: false };
   }
-  const settled = input.patient || up.length === balancers.length;
   for (const balancer of up) {
     const why = whyNotTaken(balancer, service, input.health(balancerId(balancer))) ?? input.apart(balancer);
-    if (why !== undefined) return { mode: 'proxy', why: `auto: ${why}`, settled };
+    // A balancer may still be preparing its host.
+    if (why !== undefined) return { mode: 'proxy', why: `auto: ${why}`, settled: input.patient };
   }
+  const settled = input.patient || up.length === balancers.length;
   return { mode: 'dr', why: 'auto: this director can, and every balancer that is up takes it', settled };
 }
 
@@ -95,7 +96,6 @@ function whyNever({ topology, lacks }: ModeInput, service: Service): string | un
     topology.chatservers.find(({ address }) => address.host === host);
   if (owner !== undefined)
     return `the VIP is the address of ${owner.name}, and dr needs one that no host has`;
-  if (service.proxyProtocol.accept !== 'off') return 'clients send a PROXY header, which only proxy reads';
   const foreign = balancersOf(topology, service).find(({ probe }) => probe.kind !== 'headgate');
   if (foreign !== undefined)
     return `${foreign.name} does not speak headgate and cannot say whether its host is prepared for dr`;

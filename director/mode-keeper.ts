@@ -11,6 +11,9 @@ import { chooseModes, type Lack, type ModeChoice, type ServiceMode } from './for
 import type { PacketPlane, PacketPlaneKind } from './packet-planes.ts';
 import type { PlaneMemory } from './plane.ts';
 
+/** Time that balancers have to come up and to prepare their hosts before a choice of `auto` is made for good. */
+const settleMs = 10_000;
+
 export interface ModeKeeperOptions {
   readonly director: Director;
   readonly kinds: readonly PacketPlaneKind[];
@@ -69,7 +72,7 @@ export class ModeKeeper {
         health,
         apart: (balancer) => this.#apart(balancer),
         running: this.#runningModes(),
-        patient: clock.now() - this.#sinceMs >= intervalMs * misses,
+        patient: clock.now() - this.#sinceMs >= Math.max(settleMs, intervalMs * misses),
       },
       before,
     );

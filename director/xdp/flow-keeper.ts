@@ -5,9 +5,9 @@ import { describeError } from '../../lib/errors/index.ts';
 import type { FlowSettings } from '../../topology/index.ts';
 import { proxyOwner, tickShift } from '../forward/index.ts';
 import { takeCensus, takeCensusNow, type Census, type CensusRule, type Collected } from './census.ts';
-import { confirmFlows, disownFlows } from './confirm.ts';
-import type { DataPath } from './data-path.ts';
+import { confirmFlows, disownFlows, type FlowTables } from './confirm.ts';
 import { encodeFlow } from './encode.ts';
+import type { Capacity } from './maps.ts';
 import { reclaimFlows } from './sweep.ts';
 
 /** Least time between the end of one walk and the next. */
@@ -32,7 +32,10 @@ export interface KeeperCounters {
 }
 
 export interface FlowKeeperOptions {
-  readonly path: Pick<DataPath, 'maps' | 'capacity' | 'setRefuseNew'>;
+  readonly path: FlowTables & {
+    readonly capacity: Pick<Capacity, 'flows'>;
+    setRefuseNew(refuse: boolean): void;
+  };
   readonly settings: () => FlowSettings;
   readonly clock: Clock;
   readonly log: Logger;

@@ -1,8 +1,7 @@
 /** Carries out what balancers say of their connections. */
 import type { FlowReport } from '../../lib/flow-report/index.ts';
 import { flowKey, flowKeyLayout, flowLayout, keyText, type Mode } from '../forward/index.ts';
-import { confirmFlows, disownFlows, type Owner } from './confirm.ts';
-import type { DataPath } from './data-path.ts';
+import { confirmFlows, disownFlows, type FlowTables, type Owner } from './confirm.ts';
 
 /** Each counts from start; the comment says whether it is expected to move in production. */
 export interface ReportCounters {
@@ -36,16 +35,17 @@ export class ReportTaker {
     flowsContested: 0,
     flowsNotHeld: 0,
   };
-  readonly #path: Pick<DataPath, 'maps'>;
+  readonly #path: FlowTables;
   /** Keys named by listings under way, by balancer, its generation and service. */
   readonly #listed = new Map<string, Set<string>>();
 
-  constructor(path: Pick<DataPath, 'maps'>) {
+  constructor(path: FlowTables) {
     this.#path = path;
   }
 
   take(reporter: Reporter, report: FlowReport, tick: number): void {
-    const owner: Owner = reporter;
+    const { balancer, generation, mode } = reporter;
+    const owner: Owner = { balancer, generation, mode };
     const keyOf = ({ address, port }: FlowReport['confirmed'][number]): Uint8Array =>
       flowKey(address, port, reporter.service);
     const confirmed = report.confirmed.map(keyOf);
