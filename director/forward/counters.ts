@@ -3,7 +3,7 @@
  * kernel, in this order: another one is another layout version.
  */
 
-/** Packets on their way to a balancer, per service. All expected in production. */
+/** Packets on their way to a balancer or back, per service. All expected in production. */
 export const forwardCounters = [
   /** Followed an entry of the flow table. */
   'forwardHit',
@@ -13,6 +13,8 @@ export const forwardCounters = [
   'forwardStray',
   /** An ICMP error about a flow. */
   'forwardIcmp',
+  /** Of a balancer on its way back to a client, errors included (nat). */
+  'forwardAnswer',
 ] as const;
 
 export type ForwardCounter = (typeof forwardCounters)[number];
@@ -31,6 +33,8 @@ export const counterNames = [
   'passVlan',
   /** Of a proxied flow: to the host's own stack. */
   'passProxy',
+  /** From an endpoint of a balancer (nat), but of no flow: of another client of it, or of a lost one. Untouched. */
+  'passNoFlow',
   /** An ICMP echo to a VIP, answered. */
   'echo',
   /** Too big for the tunnel: answered with ICMP. */
@@ -52,9 +56,9 @@ export const counterNames = [
   'dropNoBalancer',
   /** A packet of a dead balancer's flow, answered with RST. */
   'resetDead',
-  /** A RST or an ICMP error of a dead balancer's flow. */
+  /** A RST, an ICMP error or an answer of a dead balancer's flow. */
   'dropDead',
-  /** The service's or the balancer's entry cannot be carried out, or the driver left no room. */
+  /** The service's, the balancer's or the flow's entry cannot be carried out, or there was no room to do it. */
   'dropInternal',
   /** The flow table took no entry; the packet was forwarded. Counted beside the packet's own counter. */
   'flowLost',

@@ -20,6 +20,11 @@ export const Mode = {
    * listener first; flows of another mode stay with it.
    */
   Proxy: 3,
+  /**
+   * Destination rewritten to the balancer's endpoint, client address kept; the balancer answers through us, and what it
+   * answers gets the VIP as its source again and goes to the MAC address the client's last packet came from.
+   */
+  Nat: 4,
 } as const;
 export type Mode = (typeof Mode)[keyof typeof Mode];
 

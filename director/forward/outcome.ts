@@ -11,6 +11,8 @@ export interface Outcome {
   readonly changes: readonly FlowChange[];
   /** Where it was forwarded to, by index; the kernel counts packets and bytes of both. */
   readonly to?: { readonly service: number; readonly balancer: number };
+  /** Index of the service as whose answer it was forwarded; the kernel counts bytes. */
+  readonly answered?: number;
 }
 
 const none: readonly FlowChange[] = [];

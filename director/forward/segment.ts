@@ -1,5 +1,5 @@
 /** TCP for a service: flow table, else Maglev table. */
-import { TcpFlag, tcpLayout } from '../../lib/packet/index.ts';
+import { ethernetLayout, TcpFlag, tcpLayout } from '../../lib/packet/index.ts';
 import type { Segment } from './classify.ts';
 import type { ForwardCounter } from './counters.ts';
 import { BalancerState, beginFlags, beginMask, FlowState, Mode, proxyOwner } from './numbers.ts';
@@ -63,16 +63,23 @@ export function forwardSegment(
 }
 
 /** The entry after a segment that does not begin a connection. */
-function afterSegment(entry: FlowEntry, { flags, ack, tick }: Passage): FlowEntry {
+function afterSegment(entry: FlowEntry, passage: Passage): FlowEntry {
+  const { flags, ack, tick } = passage;
   const hasAck = (flags & TcpFlag.Ack) !== 0;
   const ends = (flags & (TcpFlag.Fin | TcpFlag.Rst)) !== 0;
   const opened = hasAck && entry.state === FlowState.Opening ? FlowState.Established : entry.state;
   return {
     ...entry,
     state: ends ? FlowState.Closing : opened,
+    ...(entry.mode === Mode.Nat ? { clientMac: macOf(passage) } : {}),
     lastAck: hasAck ? ack : entry.lastAck,
     lastSeen: tick,
   };
+}
+
+/** Where answers will go: each packet tells anew, so they follow when the way to the client moves. */
+function macOf({ frame }: Passage): Uint8Array {
+  return ethernetLayout.get(frame, 'source');
 }
 
 /** No entry that holds: the Maglev table decides, unless the service is proxied. */
@@ -99,7 +106,13 @@ function beginning(
   owner: Pick<FlowEntry, 'balancer' | 'generation' | 'mode'>,
 ): readonly FlowChange[] {
   const { state, key, tick } = passage;
-  const opening: FlowEntry = { ...owner, state: FlowState.Opening, lastAck: 0, lastSeen: tick };
+  const opening: FlowEntry = {
+    ...owner,
+    state: FlowState.Opening,
+    ...(owner.mode === Mode.Nat ? { clientMac: macOf(passage) } : {}),
+    lastAck: 0,
+    lastSeen: tick,
+  };
   const entry = begins ? opening : afterSegment(opening, passage);
   const changes: FlowChange[] = [{ table: 'unconfirmed', key, entry }];
   if (state.flows.confirmed.has(key)) changes.push({ table: 'confirmed', key, entry: undefined });
@@ -113,7 +126,7 @@ function follow(
   changes: readonly FlowChange[],
   counter: ForwardCounter,
 ): Outcome {
-  const rewritten = rewrite(frame, segment, mode, owner.balancer, state.config);
+  const rewritten = rewrite(frame, segment, mode, segment.service.index, owner, state);
   if (rewritten.kind === 'tooBig') return send(rewritten.packet, 'tooBig', changes);
   if (rewritten.kind === 'impossible') return drop(frame, 'dropInternal', changes);
   const to = { service: segment.service.index, balancer: owner.index };

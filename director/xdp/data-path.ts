@@ -10,7 +10,7 @@ import {
   type MappedMemory,
   requireBpffs,
   type Collection,
-  type XdpMode,
+  type Hook,
 } from '../../lib/linux/bpf/index.ts';
 import { configLayout, layoutVersion } from '../forward/index.ts';
 import { mapSpecs, type Capacity } from './maps.ts';
@@ -26,7 +26,7 @@ const aboutLayout = layout(
     balancers: u32,
     flows: u32,
     unconfirmedFlows: u32,
-    /** How the program was attached: 1 native, 2 generic; the kernel does not tell. */
+    /** How the program was attached, as in `attachModes`; the kernel does not tell. */
     mode: u32,
     gap: pad(4),
   },
@@ -42,14 +42,15 @@ export interface DataPathOptions {
   /** Directory of its own on a bpf file system; made when it is missing. One per director and interface. */
   readonly directory: string;
   readonly ifindex: number;
-  readonly mode: XdpMode;
+  /** Where the program is attached: `tcx` for veth and its like, which is another form of it. */
+  readonly mode: Hook;
   readonly capacity: Capacity;
 }
 
-function spec(capacity: Capacity) {
+function spec(capacity: Capacity, mode: Hook) {
   return {
     maps: mapSpecs(capacity),
-    programs: { headgate: forwardProgram(capacity.tableSize) },
+    programs: { headgate: forwardProgram(capacity.tableSize, mode === 'tcx' ? 'tcx' : 'xdp') },
   } as const;
 }
 
@@ -64,7 +65,7 @@ export class DataPath {
   /** Whether maps and flows of an earlier process are used. */
   readonly adopted: boolean;
   /** How the program is attached. */
-  readonly mode: 'native' | 'generic';
+  readonly mode: 'native' | 'generic' | 'tcx';
   readonly #directory: string;
   readonly #collection: Collection<ReturnType<typeof spec>>;
   readonly #link: Link;
@@ -80,8 +81,9 @@ export class DataPath {
     this.#directory = options.directory;
     this.#collection = collection;
     this.#link = attach(options, collection);
-    this.mode = this.#link.mode ?? readAbout(options.directory)?.mode ?? 'native';
-    if (this.#link.mode !== undefined) writeMode(options.directory, this.#link.mode);
+    const attached = options.mode === 'tcx' ? 'tcx' : this.#link.mode;
+    this.mode = attached ?? readAbout(options.directory)?.mode ?? 'native';
+    if (attached !== undefined) writeMode(options.directory, attached);
     this.#config = mapConfig(collection, this.#link);
   }
 
@@ -91,7 +93,7 @@ export class DataPath {
    * forwarding), HEADGATE_BPF_NO_BPFFS, HEADGATE_BPF_LINK and what loadCollection() throws.
    */
   static open(options: DataPathOptions): DataPath {
-    const { directory, capacity } = options;
+    const { directory } = options;
     if (!isBpffs(directory)) {
       requireBpffs(dirname(directory));
       mkdirSync(directory);
@@ -100,7 +102,7 @@ export class DataPath {
     const adopted = pins.includes(aboutPin);
     // Without `about` somebody died while pinning: nothing was attached yet.
     if (!adopted) for (const pin of pins) unlinkSync(join(directory, pin));
-    const collection = adopted ? adopt(directory, capacity) : make(directory, capacity);
+    const collection = adopted ? adopt(options) : make(options);
     try {
       return new DataPath(options, collection, adopted);
     } catch (error) {
@@ -153,8 +155,8 @@ function mapConfig({ maps }: Collection<ReturnType<typeof spec>>, link: Link): M
   }
 }
 
-function make(directory: string, capacity: Capacity): Collection<ReturnType<typeof spec>> {
-  const collection = loadCollection(spec(capacity));
+function make({ directory, capacity, mode }: DataPathOptions): Collection<ReturnType<typeof spec>> {
+  const collection = loadCollection(spec(capacity, mode));
   const about = BpfMap.create('hg_about', aboutSpec);
   try {
     about.update(0, aboutLayout.encode({ version: layoutVersion, ...capacity, mode: 0 }));
@@ -169,7 +171,7 @@ function make(directory: string, capacity: Capacity): Collection<ReturnType<type
   }
 }
 
-function adopt(directory: string, capacity: Capacity): Collection<ReturnType<typeof spec>> {
+function adopt({ directory, capacity, mode }: DataPathOptions): Collection<ReturnType<typeof spec>> {
   const reuse: Record<string, BpfMap> = {};
   try {
     checkAbout(directory, capacity);
@@ -183,7 +185,7 @@ function adopt(directory: string, capacity: Capacity): Collection<ReturnType<typ
     throw foreign(directory, 'their sizes differ', error);
   }
   // The collection owns the reused maps, also when loading fails.
-  return loadCollection(spec(capacity), { reuse });
+  return loadCollection(spec(capacity, mode), { reuse });
 }
 
 function checkAbout(directory: string, capacity: Capacity): void {
@@ -200,10 +202,15 @@ function checkAbout(directory: string, capacity: Capacity): void {
   }
 }
 
+type AttachMode = 'native' | 'generic' | 'tcx';
+
+/** By their number in `about`; 0 is none. */
+const attachModes = [undefined, 'native', 'generic', 'tcx'] as const;
+
 interface About {
   readonly version: number;
   readonly capacity: Capacity;
-  readonly mode: 'native' | 'generic' | undefined;
+  readonly mode: AttachMode | undefined;
 }
 
 /** Undefined when there is nothing, or something that no version with this layout of `about` has made. */
@@ -211,14 +218,14 @@ function readAbout(directory: string): About | undefined {
   return withAbout(directory, (about) => {
     const value = about.lookup(0) ?? new Uint8Array(aboutLayout.size);
     const { version, mode, ...capacity } = aboutLayout.read(value);
-    return { version, capacity, mode: mode === 1 ? 'native' : mode === 2 ? 'generic' : undefined };
+    return { version, capacity, mode: attachModes[mode] };
   });
 }
 
-function writeMode(directory: string, mode: 'native' | 'generic'): void {
+function writeMode(directory: string, mode: AttachMode): void {
   withAbout(directory, (about) => {
     const value = about.lookup(0) ?? new Uint8Array(aboutLayout.size);
-    aboutLayout.set(value, 'mode', mode === 'native' ? 1 : 2);
+    aboutLayout.set(value, 'mode', attachModes.indexOf(mode));
     about.update(0, value);
   });
 }
@@ -281,25 +288,36 @@ function attach(
   const running = readdirSync(directory).includes(linkPin) ? Link.open(path) : undefined;
   if (running !== undefined) {
     try {
-      if (running.info().ifindex === ifindex) {
+      const { ifindex: there, kind } = running.info();
+      if (there === ifindex && (kind === 'tcx') === (mode === 'tcx')) {
         running.update(programs.headgate);
         return running;
       }
-      // The interface was made anew, or another one is meant: what is pinned holds nothing, or the wrong one.
-      running.detach();
-      unlinkSync(path);
     } catch (error) {
       running.close();
       throw error;
     }
-    running.close();
   }
-  const link = Link.attachXdp(programs.headgate, ifindex, mode);
+  return replaceLink(path, running, () => Link.attach(programs.headgate, ifindex, mode));
+}
+
+/**
+ * A new link in the place of one that holds nothing (its interface was made anew), the wrong interface or the wrong hook.
+ * The old one goes last: for a moment a packet may meet either, never none.
+ */
+function replaceLink(path: string, running: Link | undefined, attachNew: () => Link): Link {
   try {
-    link.pin(path);
-    return link;
-  } catch (error) {
-    link.close();
-    throw error;
+    const link = attachNew();
+    try {
+      running?.detach();
+      if (running !== undefined) unlinkSync(path);
+      link.pin(path);
+      return link;
+    } catch (error) {
+      link.close();
+      throw error;
+    }
+  } finally {
+    running?.close();
   }
 }

@@ -2,7 +2,12 @@
 import { Mode } from '../forward/index.ts';
 import type { ServiceMode } from '../forwarding-mode.ts';
 
-const numbers: Partial<Record<ServiceMode, Mode>> = { dr: Mode.Dr, tun: Mode.Tun, proxy: Mode.Proxy };
+const numbers: Partial<Record<ServiceMode, Mode>> = {
+  dr: Mode.Dr,
+  tun: Mode.Tun,
+  nat: Mode.Nat,
+  proxy: Mode.Proxy,
+};
 
 /** Modes in which the program forwards; proxy means that it leaves packets alone. */
 export const kernelModes: readonly ServiceMode[] = (Object.keys(numbers) as ServiceMode[]).filter(

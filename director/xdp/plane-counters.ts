@@ -51,6 +51,8 @@ export class CounterView {
         forwardNew: sum(({ forwardNew }) => forwardNew),
         forwardStray: sum(({ forwardStray }) => forwardStray),
         forwardIcmp: sum(({ forwardIcmp }) => forwardIcmp),
+        forwardAnswer: sum(({ forwardAnswer }) => forwardAnswer),
+        answerBytes: sum(({ answerBytes }) => answerBytes),
         forwardBytes: sum(({ bytes }) => bytes),
         ...Object.fromEntries(names.map((name) => [name, Number(plane[name] - base.plane[name])])),
       },

@@ -1,7 +1,7 @@
 /** The xdp plane on this machine: where it pins, whether it works, and how it is opened. */
 import { join } from 'node:path';
 import { describeError, isHeadgateError } from '../../lib/errors/index.ts';
-import { BPFFS, bpfAvailable, bpffsAvailable, isBpffs } from '../../lib/linux/bpf/index.ts';
+import { BPFFS, bpfAvailable, bpffsAvailable, isBpffs, tcxAvailable } from '../../lib/linux/bpf/index.ts';
 import { Netlink, NextHops, systemNextHopSource } from '../../lib/linux/netlink/index.ts';
 import { environment } from '../../node/index.ts';
 import type { Director, Topology } from '../../topology/index.ts';
@@ -14,7 +14,7 @@ import { kernelModes } from './modes.ts';
 import { tickOf } from '../forward/index.ts';
 import { findWire } from './wire.ts';
 import type { Wire } from './ways.ts';
-import { XdpPlane } from './xdp-plane.ts';
+import { hookText, XdpPlane } from './xdp-plane.ts';
 
 /** The directory a director pins in. */
 export function pinDirectory(
@@ -49,6 +49,12 @@ function lackOf(env: Readonly<NodeJS.ProcessEnv>, topology: Topology, director: 
   }
 }
 
+/** Hardware takes the program in its driver; ends of virtual pairs behind it, where packets are whole. */
+function hookOf({ native }: Wire): 'any' | 'tcx' | 'generic' {
+  if (native) return 'any';
+  return tcxAvailable().available ? 'tcx' : 'generic';
+}
+
 function wireOf(director: Director): Wire {
   const netlink = Netlink.open();
   try {
@@ -73,14 +79,14 @@ function open(env: Readonly<NodeJS.ProcessEnv>, context: PacketPlaneContext): Pa
   const path = DataPath.open({
     directory,
     ifindex: wire.ifindex,
-    mode: wire.native ? 'any' : 'generic',
+    mode: hookOf(wire),
     capacity,
   });
   try {
     const plane = makePlane(context, path, wire);
     log.info(
       { interface: wire.name, mode: path.mode, adopted: path.adopted },
-      `packets are forwarded in the kernel: XDP ${path.mode} on ${wire.name}${path.adopted ? ', with the tables and flows of the earlier process' : ''}`,
+      `packets are forwarded in the kernel: ${hookText(path.mode)} on ${wire.name}${path.adopted ? ', with the tables and flows of the earlier process' : ''}`,
     );
     const { flows, unconfirmedFlows } = capacity;
     const mib = Math.ceil(flowTableBytes(capacity) / 1_048_576);

@@ -37,6 +37,7 @@ import { flowsInMaps, type MapFlow } from './bereaved.ts';
 import { confirmFlows } from './confirm.ts';
 import type { DataPath } from './data-path.ts';
 import { encodeBalancer, encodeConfig } from './encode.ts';
+import { writeEndpoints } from './endpoints.ts';
 import { FlowKeeper } from './flow-keeper.ts';
 import { findFlow, listFlows } from './flow-lookup.ts';
 import { Indices } from './indices.ts';
@@ -44,6 +45,7 @@ import { balancerEntry, balancerState, hostOfId, obstacleOf, sameBalancer, slots
 import { readMemory } from './memory.ts';
 import { kernelModes, modeName, modeNumber } from './modes.ts';
 import type { Named } from './names.ts';
+import { keptEndpoints, mergeEndpoints, natEndpoints } from './nat-endpoints.ts';
 import { CounterView } from './plane-counters.ts';
 
 import { readService, writeServices } from './services.ts';
@@ -181,6 +183,7 @@ export class XdpPlane implements PacketPlane {
     const overflow = this.#assign(wanted);
     this.#configure(table);
     this.#writeBalancers(table, 'before tables');
+    this.#writeEndpoints(wanted);
     const failures = [...overflow];
     const leaving = wanted.filter((service) => this.#leavesProxy(service));
     if (leaving.length > 0) await this.#markProxied(wanted, leaving);
@@ -251,6 +254,17 @@ export class XdpPlane implements PacketPlane {
       const state = this.#entries.get(index)?.state;
       if (state !== undefined) this.#writeBalancer(index, id, state);
     }
+  }
+
+  /** Endpoints of mode nat, before a table can name them; those of flows stay. */
+  #writeEndpoints(wanted: readonly ServiceForwarding[]): void {
+    const { maps } = this.#path;
+    const fresh = natEndpoints(
+      wanted,
+      (service) => this.#services.indexOf(serviceNameText(service)),
+      this.#balancers,
+    );
+    writeEndpoints(this.#path, mergeEndpoints(fresh, keptEndpoints(maps, this.#services, this.#balancers)));
   }
 
   /** Services that are wanted, and those that left and still have flows: with nobody to take new ones. */
@@ -382,6 +396,7 @@ export class XdpPlane implements PacketPlane {
 
   /** Gives up indices of what has left and to which no flow refers any more. */
   #freeIndices(): void {
+    let freed = false;
     const { byBalancer, byService, leftover } = this.#keeper.census;
     // Entries that refer to something leaving were there a moment ago; the next walk shows whether they are gone.
     if (leftover.length > 0) return;
@@ -392,6 +407,7 @@ export class XdpPlane implements PacketPlane {
       this.#entries.delete(index);
       this.#reports.forget(index);
       this.#balancers.free(index);
+      freed = true;
     }
     for (const [index] of this.#services.inUse()) {
       if (wanted.services.has(index) || (byService.get(index) ?? 0) > 0) continue;
@@ -399,7 +415,10 @@ export class XdpPlane implements PacketPlane {
       writeServices(this.#path, left, this.#running);
       this.#running = left;
       this.#services.free(index);
+      freed = true;
     }
+    if (!freed) return;
+    writeEndpoints(this.#path, keptEndpoints(this.#path.maps, this.#services, this.#balancers));
   }
 
   stats(): PlaneStats {
@@ -463,7 +482,7 @@ export class XdpPlane implements PacketPlane {
 
   detail(): readonly PlaneDetail[] {
     const { confirmed, unconfirmed } = this.#keeper.census;
-    const plane = `xdp ${this.#path.mode} on ${this.#options.wire.name}`;
+    const plane = `${hookText(this.#path.mode)} on ${this.#options.wire.name}`;
     return [{ plane, flows: { confirmed, unconfirmed, capacity: this.#path.capacity.flows } }];
   }
 
@@ -512,6 +531,11 @@ export class XdpPlane implements PacketPlane {
     this.#options.sender.close();
     this.#options.ways.close();
   }
+}
+
+/** Where the program runs, for people. */
+export function hookText(mode: DataPath['mode']): string {
+  return mode === 'tcx' ? 'xdp plane (tcx)' : `xdp ${mode}`;
 }
 
 /** How a balancer is asked whether it lives; kept in the maps for when it has left the topology. */

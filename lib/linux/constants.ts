@@ -44,6 +44,7 @@ export const TCP_KEEPINTVL = 5;
 export const TCP_KEEPCNT = 6;
 export const TCP_INFO = 11;
 export const TCP_USER_TIMEOUT = 18;
+export const TCP_MD5SIG_EXT = 32;
 
 /** shutdown(2): the sending direction. */
 export const SHUT_WR = 1;

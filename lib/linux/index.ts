@@ -29,5 +29,6 @@ export {
   type EncodedFilter,
   type FilterInstruction,
 } from './socket-filter.ts';
+export { silentListener } from './silent-listener.ts';
 export { signalOnParentDeath } from './process.ts';
 export { getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';

@@ -105,11 +105,11 @@ class PackagedRawSocket implements RawSocket {
     const { family, protocol, onPacket, queueBytes = defaultQueueBytes } = options;
     this.#options = options;
     this.#queue = new SendQueue(queueBytes);
-    const { createSocket } = loadPackage();
+    const raw = loadPackage();
     const what = `open a raw socket (IPv${family}, protocol ${protocol})`;
     try {
       // Its own buffer is never used.
-      this.#socket = createSocket({ protocol, addressFamily: family === 4 ? 1 : 2, bufferSize: 1 });
+      this.#socket = raw.createSocket({ protocol, addressFamily: family === 4 ? 1 : 2, bufferSize: 1 });
     } catch (error) {
       throw failure(what, error);
     }

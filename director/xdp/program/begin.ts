@@ -1,6 +1,6 @@
 /** TCP without an entry that holds; what begin() in forward/segment.ts says. */
 import { asm } from '../../../lib/linux/bpf/index.ts';
-import { TcpFlag, tcpLayout } from '../../../lib/packet/index.ts';
+import { ethernetLayout, TcpFlag, tcpLayout } from '../../../lib/packet/index.ts';
 import {
   balancerLayout,
   configLayout,
@@ -74,6 +74,12 @@ function entryCode(name: string, family: Family): asm.Code {
   return asm.scope(name, [
     asm.storeImm(FP, at + flow.state.offset, FlowState.Opening, 1),
     asm.storeImm(FP, at + flow.mode.offset + 1, 0, 2),
+    // Its padding too.
+    asm.storeImm(FP, at + flow.clientMac.offset, 0, 8),
+    asm.loadMem(R1, FP, at + flow.mode.offset, 1),
+    asm.jne.imm(R1, Mode.Nat, 'date'),
+    asm.copyBytes(FP, at + flow.clientMac.offset, R7, ethernetLayout.offsetOf('source'), 6, R1),
+    asm.label('date'),
     asm.storeImm(FP, at + flow.lastAck.offset, 0, 4),
     loadTick(),
     asm.storeField(FP, flow.lastSeen, R1, at),

@@ -1,7 +1,7 @@
 /** TCP for a service: flow table, else Maglev table; what forward/segment.ts says. */
 import { asm } from '../../../lib/linux/bpf/index.ts';
-import { TcpFlag, tcpLayout } from '../../../lib/packet/index.ts';
-import { BalancerState, flowLayout, FlowState } from '../../forward/index.ts';
+import { ethernetLayout, TcpFlag, tcpLayout } from '../../../lib/packet/index.ts';
+import { BalancerState, flowLayout, FlowState, Mode } from '../../forward/index.ts';
 import { beginCode } from './begin.ts';
 import { becauseOf } from './ending.ts';
 import type { Family } from './family.ts';
@@ -21,13 +21,14 @@ export function tcpCode(family: Family, tableSize: number): asm.Code {
   const { sourcePort, destinationPort } = tcpLayout.fields;
   return asm.explain(`TCP over IP${family.name}`, [
     asm.label('tcp'),
-    frameBytesCode(),
+    frameBytesCode(family),
     serviceKeyCode(family, family.destination, family.at + destinationPort.offset),
     asm.lookupMap('services', Stack.ServiceKey),
-    asm.jeq.imm(R0, 0, 'passOther', 'no service of ours'),
+    asm.jeq.imm(R0, 0, 'noService'),
     asm.mov.reg(R8, R0),
     lengthsCode(family, leastBytes.tcp(family)),
     tcpLengthCode(family),
+    family.form.segmentBytes,
     flowKeyCode(family, family.source, family.at + sourcePort.offset),
     findFlow('tcpFlow', 'begin'),
     findOwner('ownerless'),
@@ -92,6 +93,9 @@ function hitCode(family: Family): asm.Code {
     ifBegins('again'),
     asm.jeq.imm(R3, BalancerState.Dead, 'bereaved'),
     noteCode('hit', family),
+    asm.loadField(R1, R9, flow.mode),
+    asm.jne.imm(R1, Mode.Nat, 'follow'),
+    asm.copyBytes(R9, flow.clientMac.offset, R7, ethernetLayout.offsetOf('source'), 6, R1),
     asm.ja('follow'),
     asm.label('again'),
     asm.jeq.imm(R3, BalancerState.Dead, 'begin'),

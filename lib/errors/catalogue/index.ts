@@ -10,6 +10,7 @@ import { hostErrors } from './host.ts';
 import { linuxErrors } from './linux.ts';
 import { netlinkErrors } from './netlink.ts';
 import { nodeErrors } from './node.ts';
+import { rawErrors } from './raw.ts';
 import { rawSocketErrors } from './raw-socket.ts';
 import { relayErrors } from './relay.ts';
 import { topologyErrors } from './topology.ts';
@@ -27,6 +28,7 @@ const parts = {
   ...bpfErrors,
   ...uringErrors,
   ...hostErrors,
+  ...rawErrors,
   ...rawSocketErrors,
   ...relayErrors,
   ...directorErrors,

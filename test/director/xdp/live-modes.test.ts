@@ -65,7 +65,7 @@ async function untilConfirmed(cluster: Cluster, least: number): Promise<void> {
 }
 
 labTest(
-  'a service moves from proxy to auto, which becomes dr, to proxy, back and to tun under load: nobody established notices',
+  'a service moves from proxy to auto, which becomes dr, to proxy, back, to tun and to nat under load: nobody established notices',
   async (t) => {
     t.timeout(120_000);
     const root = bpffs(t);
@@ -78,6 +78,12 @@ labTest(
         c1: ['10.77.2.1'],
       },
     });
+    // With nat the way back is through the director; what leaves from the VIP goes to the client directly.
+    for (const host of ['b1', 'b2']) {
+      const from = `10.77.1.${host.slice(1)}`;
+      await lab.exec(host, ['ip', 'rule', 'add', 'from', from, 'to', '10.77.0.10', 'lookup', '100']);
+      await lab.exec(host, ['ip', 'route', 'add', 'default', 'via', '10.77.0.1', 'table', '100']);
+    }
     const cluster = await startCluster(t, spec('proxy'), (name, argv, options) =>
       lab.spawn(name, argv, { ...options, env: { ...options.env, HEADGATE_BPFFS: root } }),
     );
@@ -103,6 +109,7 @@ labTest(
       ['proxy', 'proxied'],
       ['dr', 'again'],
       ['tun', 'tunnel'],
+      ['nat', 'translated'],
     ] as const) {
       await cluster.rewrite(spec(mode));
       await untilMode(cluster, mode);

@@ -159,11 +159,11 @@ labTest(
       { describe: 'flows of balancers that cannot confirm to be kept from eviction' },
     );
     const page = await readFile(join('docs', 'counters.md'), 'utf8');
-    const sections = /## Director\n[^]*?## Balancer\n/.exec(page)?.[0] ?? '';
+    const sections = /## Director\n[^]*?## Director: the raw plane\n/.exec(page)?.[0] ?? '';
     const explainedCounters = [...sections.matchAll(/^\| `(\w+)`/gm)].map(([, counter]) => counter!);
     const counters = Object.keys(nodeStatus(await statusOf(cluster), 'd1')?.counters ?? {});
     t.deepEqual(explainedCounters.toSorted(), counters.toSorted(), 'docs/counters.md');
-    t.regex(await command('status'), /xdp generic on eth0, 90 of 4096 flows confirmed/);
+    t.regex(await command('status'), /(tcx\)|generic) on eth0, 90 of 4096 flows confirmed/);
     const explained = await command('explain', '10.77.0.10:1');
     t.regex(explained, /service chat \(10\.77\.0\.100:9000\), forwarding: dr/);
     t.regex(explained, /no connection of this client now/);

@@ -1,6 +1,7 @@
 import type { PacketCase } from './case.ts';
 import { drCases } from './dr.ts';
 import { icmpCases } from './icmp.ts';
+import { natCases } from './nat.ts';
 import { proxyCases } from './proxy.ts';
 import { refusedCases } from './refused.ts';
 import { strangeCases } from './strange.ts';
@@ -12,6 +13,7 @@ export type { PacketCase } from './case.ts';
 export const packetCases: readonly PacketCase[] = [
   ...drCases,
   ...tunCases,
+  ...natCases,
   ...proxyCases,
   ...refusedCases,
   ...strangeCases,
