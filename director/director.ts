@@ -65,7 +65,7 @@ class DirectorNode implements TierNode {
   #closed = false;
 
   constructor(context: TierContext, parts: DirectorParts, director: Director) {
-    const { topology, node, key, control, log, clock } = context;
+    const { topology, node, key, control, log, clock, generations } = context;
     this.#topology = topology;
     this.#director = director;
     this.#kinds = parts.packetPlanes ?? [];
@@ -76,7 +76,7 @@ class DirectorNode implements TierNode {
     this.#alarms = new Alarms(clock, log);
     this.#heartbeats = parts.createHeartbeats({
       settings: topology.heartbeat,
-      identity: { key, cluster: topology.cluster, node },
+      identity: { key, cluster: topology.cluster, node, ...(generations && { generations }) },
       log,
       clock,
       onChange: () => this.#refreshSoon(),
@@ -227,6 +227,7 @@ class DirectorNode implements TierNode {
           eligibleMs: intervalMs * misses,
           deadMs: deadAfterMs,
         }),
+        wallMs: Date.now(),
       },
       previous,
     );

@@ -6,6 +6,8 @@ export const environment = {
   runtimeDirectory: 'HEADGATE_RUNTIME_DIR',
   /** Mount point of the bpf file system that directors pin their maps in; default /sys/fs/bpf. */
   bpffs: 'HEADGATE_BPFFS',
+  /** Directory of what nodes keep over restarts. */
+  stateDirectory: 'HEADGATE_STATE_DIR',
   /** Log level of nodes that get none. */
   logLevel: 'HEADGATE_LOG_LEVEL',
 } as const;
