@@ -95,6 +95,8 @@ export class RawPlane implements PacketPlane {
   readonly #listed = new ListedFlows();
   readonly #proxied: ProxiedClients;
   #idleMs: number;
+  /** Answers come to our own ports, or did. */
+  #translates = false;
   #world: World | undefined;
   #vips = new Map<string, Endpoint>();
   #saidCapacity = 0;
@@ -213,7 +215,9 @@ export class RawPlane implements PacketPlane {
         failures.push(error);
       }
     }
-    if ([...world.byIndex.values()].some(({ mode }) => mode === 'fullnat')) {
+    // Flows stay fullnat when their service changes to tun.
+    this.#translates ||= [...world.byIndex.values()].some(({ mode }) => mode === 'fullnat');
+    if (this.#translates) {
       for (const host of this.#options.hosts) rules.push({ address: ipBytes(host), ...this.#ports });
     }
     try {
