@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { HeadgateError } from '../lib/errors/index.ts';
 import { getrlimitNofile, linuxAvailable, somaxconn } from '../lib/linux/index.ts';
-import { connectionLimit } from '../lib/relay/index.ts';
+import { createRelayFor, engineLimit, preferredEngine, requireEngine } from '../lib/relay/index.ts';
 import { prettyLine, type StartTier, type TierContext } from '../node/index.ts';
 import { refuseTakenPorts } from './port-check.ts';
 import { Supervisor } from './supervisor.ts';
-import { workerLimit } from './worker-limit.ts';
 import { forkWorker, type WorkerOutput } from './worker-process.ts';
+import { planWorkers } from './worker-plan.ts';
 import { listenBacklog, workerServices } from './worker-services.ts';
 
 /** Open files a process may have where that cannot be asked: what most systems allow at least. */
@@ -35,17 +35,26 @@ export async function startSupervisor(context: TierContext, output: WorkerOutput
     clock,
   );
 
-  const workers = linux.available ? (me.workers ?? availableParallelism()) : 1;
-  const limit = workerLimit(
-    me.maxConnections,
-    workers,
-    connectionLimit(getrlimitNofile()?.soft ?? usualDescriptors),
-  );
-  log.info(`carries up to ${workers * limit} connections: ${workers} workers with ${limit} each`);
+  const engine = createRelayFor(preferredEngine(me.engine));
+  requireEngine(engine);
+  log.info(engine.reason);
+  const { workers, workerLimit, limit, missing } = planWorkers({
+    engine: engine.engine,
+    workers: me.workers,
+    maxConnections: me.maxConnections,
+    cores: availableParallelism(),
+    workerMost: engineLimit(engine.engine, getrlimitNofile()?.soft ?? usualDescriptors),
+    canShare: linux.available,
+  });
+  log.info(`carries up to ${limit} connections: ${workers} workers with ${workerLimit} each`);
+  if (missing > 0) {
+    log.warn(`maxConnections asks for ${missing} connections more; raise the limit of open files or workers`);
+  }
   const secretVariable = 'env' in topology.secret ? topology.secret.env : undefined;
   const supervisor = new Supervisor(context, me, {
     workers,
-    workerLimit: limit,
+    workerLimit,
+    engine,
     reusePort: linux.available,
     spawn: () => forkWorker(output, secretVariable),
   });

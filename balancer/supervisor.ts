@@ -6,6 +6,7 @@ import {
   type HeartbeatReply,
   type Responder,
 } from '../lib/heartbeat/index.ts';
+import type { ChosenEngine } from '../lib/relay/index.ts';
 import { RateMeter, type TierContext, type TierNode, type TierStatus } from '../node/index.ts';
 import type { Balancer, Topology } from '../topology/index.ts';
 import { AllowedDirectors } from './allowed-directors.ts';
@@ -33,6 +34,7 @@ export interface SupervisorOptions {
   readonly workers: number;
   /** Most connections of each worker. */
   readonly workerLimit: number;
+  readonly engine: ChosenEngine;
   readonly reusePort: boolean;
   readonly spawn: SpawnWorker;
 }
@@ -50,6 +52,7 @@ export class Supervisor implements TierNode, FleetEvents {
   readonly #responder: Responder;
   readonly #fleet: WorkerFleet;
   readonly #limit: number;
+  readonly #engine: NonNullable<TierStatus['engine']>;
   readonly #timers: readonly Timer[];
   #topology: Topology;
   #me: Balancer;
@@ -66,12 +69,13 @@ export class Supervisor implements TierNode, FleetEvents {
   constructor(context: TierContext, me: Balancer, options: SupervisorOptions) {
     const { topology, clock, log, key, node, control } = context;
     const { heartbeat, cluster } = topology;
-    const { workers, workerLimit: limit, reusePort, spawn } = options;
+    const { workers, workerLimit: limit, engine, reusePort, spawn } = options;
     this.#context = context;
     this.#clock = clock;
     this.#topology = topology;
     this.#me = me;
     this.#limit = workers * limit;
+    this.#engine = { name: engine.engine, reason: engine.reason };
     this.#rate = new RateMeter(clock);
     this.#failures = new ListenFailures(log);
     this.#conditions = new Conditions(clock);
@@ -92,7 +96,12 @@ export class Supervisor implements TierNode, FleetEvents {
       intervalMs: () => this.#topology.heartbeat.intervalMs,
       clock,
     });
-    const start = { limit, reusePort, log: { level: log.level, bindings: log.bindings() } };
+    const start = {
+      limit,
+      engine: engine.engine,
+      reusePort,
+      log: { level: log.level, bindings: log.bindings() },
+    };
     this.#fleet = new WorkerFleet(
       { size: workers, spawn, start, clock, log, beat: heartbeat, events: this },
       this.#config(),
@@ -128,8 +137,9 @@ export class Supervisor implements TierNode, FleetEvents {
       this.#review();
       return;
     }
-    if (me.workers !== this.#me.workers || me.maxConnections !== this.#me.maxConnections) {
-      log.warn('a changed number of workers or connections takes effect at the next start');
+    const fixed = ['workers', 'maxConnections', 'engine'] as const;
+    if (fixed.some((key) => me[key] !== this.#me[key])) {
+      log.warn('a changed number of workers or connections, or engine, takes effect at the next start');
     }
     this.#topology = topology;
     this.#me = me;
@@ -148,6 +158,7 @@ export class Supervisor implements TierNode, FleetEvents {
       accepted,
       newPerSecond: this.#rate.perSecond(accepted),
       limit: this.#limit,
+      engine: this.#engine,
       counters: { ...this.#totals.all(), ...this.#fleet.stats, ...this.#upstreams.stats },
       watches: this.#upstreams.status(),
       workers: this.#fleet

@@ -2,7 +2,7 @@
 import pino from 'pino';
 import { systemClock } from '../lib/clock/index.ts';
 import { linuxAvailable, signalOnParentDeath } from '../lib/linux/index.ts';
-import { createNodeRelay } from '../lib/relay/index.ts';
+import { createRelayFor } from '../lib/relay/index.ts';
 import type { FromWorker, ToWorker } from './worker-protocol.ts';
 import { Worker } from './worker.ts';
 
@@ -35,7 +35,7 @@ process.on('message', (message: ToWorker) => {
     start,
     clock: systemClock,
     log,
-    createRelay: createNodeRelay,
+    createRelay: createRelayFor(start.engine).create,
     send,
     recordsDropped: () => recordsDropped,
   });

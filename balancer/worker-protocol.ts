@@ -1,12 +1,13 @@
 /** What a supervisor and its workers say to each other over the IPC channel of fork(). Plain JSON. */
 import type { Endpoint } from '../lib/address/index.ts';
-import type { RelaySettings } from '../lib/relay/index.ts';
+import type { EngineName, RelaySettings } from '../lib/relay/index.ts';
 import type { ProxyProtocolSend } from '../topology/index.ts';
 
 /** What a worker is told once, before anything else. */
 export interface WorkerStart {
   /** Most connections of this worker. */
   readonly limit: number;
+  readonly engine: EngineName;
   /** Share the listeners' ports with the other workers. */
   readonly reusePort: boolean;
   readonly log: { readonly level: string; readonly bindings: Readonly<Record<string, unknown>> };

@@ -52,7 +52,6 @@ export class Worker implements Router {
   readonly #liveByService = new Map<string, number>();
 
   constructor({ start, clock, log, createRelay, send, recordsDropped }: WorkerOptions) {
-    this.#limit = start.limit;
     this.#log = log;
     this.#send = send;
     this.#recordsDropped = recordsDropped;
@@ -62,6 +61,7 @@ export class Worker implements Router {
       clock,
       onRouterError: (error) => log.error({ why: describeError(error) }, 'routing a connection failed'),
     });
+    this.#limit = this.#relay.limit;
     this.#listeners = new WorkerListeners(this.#relay, start.reusePort);
     this.#picker = new IpcPicker({
       clock,

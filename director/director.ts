@@ -44,6 +44,7 @@ class DirectorNode implements TierNode {
   readonly #plane: ForwardingPlane;
   readonly #meter: RateMeter;
   readonly #alarms: Alarms;
+  readonly #engine: DirectorParts['engine'];
   #topology: Topology;
   #removed: readonly RemovedBalancer[] = [];
   #table: ForwardingTable;
@@ -56,6 +57,7 @@ class DirectorNode implements TierNode {
 
   constructor({ topology, node, key, control, log, clock }: TierContext, parts: DirectorParts, host: string) {
     this.#topology = topology;
+    this.#engine = parts.engine;
     this.#clock = clock;
     this.#log = log;
     this.#meter = new RateMeter(clock);
@@ -90,6 +92,7 @@ class DirectorNode implements TierNode {
     await this.#plane.apply(this.#table);
     this.#setTargets();
     this.#housekeeping = every(this.#clock, housekeepingMs, () => this.#keepHouse(), true);
+    if (this.#engine !== undefined) this.#log.info(this.#engine.reason);
     this.#log.info(`carries at most ${this.#plane.stats().limit} connections at one time`);
   }
 
@@ -105,7 +108,7 @@ class DirectorNode implements TierNode {
 
   status(): TierStatus {
     const stats = this.#plane.stats();
-    return directorStatus({
+    const status = directorStatus({
       topology: this.#topology,
       removed: this.#removed,
       health: (id) => this.#heartbeats.health(id),
@@ -114,6 +117,8 @@ class DirectorNode implements TierNode {
       draining: this.#draining,
       newPerSecond: this.#meter.perSecond(stats.total.accepted),
     });
+    if (this.#engine === undefined) return status;
+    return { ...status, engine: { name: this.#engine.engine, reason: this.#engine.reason } };
   }
 
   drain(): Promise<void> {

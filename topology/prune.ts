@@ -12,6 +12,8 @@ const harmless = new Set([
   'state',
   'workers',
   'maxConnections',
+  'engine',
+  'sources',
   'balancing',
   'buffer',
   'timeouts',

@@ -1,15 +1,23 @@
-import { uringSupport, whyNotUring, type UringSupport } from '../linux/uring/index.ts';
+import { HeadgateError } from '../errors/index.ts';
+import { requireUring, uringSupport, whyNotUring, type UringSupport } from '../linux/uring/index.ts';
+import { connectionLimit } from './connection-limit.ts';
 import { createNodeRelay } from './node/relay.ts';
 import type { CreateRelay } from './types.ts';
 import { needs } from './uring/needs.ts';
 import { createUringRelay } from './uring/relay.ts';
+import { planRings } from './uring/ring-plan.ts';
+
+export type EngineName = 'node' | 'uring';
 
 /** Which engine is wanted; `auto`: `uring` where it works. */
-export type EnginePreference = 'auto' | 'node' | 'uring';
+export type EnginePreference = 'auto' | EngineName;
+
+/** Environment variable with the engine of this host, where the topology says nothing else than `auto`. */
+export const engineVariable = 'HEADGATE_ENGINE';
 
 /** An engine, and why it was chosen in one line for the log. */
 export interface ChosenEngine {
-  readonly engine: 'node' | 'uring';
+  readonly engine: EngineName;
   readonly create: CreateRelay;
   readonly reason: string;
 }
@@ -32,4 +40,30 @@ export function createRelayFor(preference: EnginePreference, support?: UringSupp
   return missing === undefined
     ? { ...uring, reason: 'engine uring: io_uring has all it needs' }
     : { ...node, reason: `engine node: ${missing}` };
+}
+
+/**
+ * What the topology wants and, where that is `auto`, what the environment does. Throws HEADGATE_RELAY_ENGINE_UNKNOWN for a
+ * variable that names no engine.
+ */
+export function preferredEngine(
+  wanted: EnginePreference,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): EnginePreference {
+  const word = environment[engineVariable] ?? '';
+  if (wanted !== 'auto' || word === '') return wanted;
+  if (word === 'auto' || word === 'node' || word === 'uring') return word;
+  throw new HeadgateError('HEADGATE_RELAY_ENGINE_UNKNOWN', `${engineVariable} is "${word}"`);
+}
+
+/** Throws HEADGATE_URING_UNAVAILABLE when an engine was asked for that cannot work here. */
+export function requireEngine({ engine }: ChosenEngine): void {
+  if (engine === 'uring') requireUring(needs);
+}
+
+const mostAsked = Number.MAX_SAFE_INTEGER;
+
+/** Most connections one relay of an engine can carry where `nofileLimit` (RLIMIT_NOFILE, soft) descriptors may be open. */
+export function engineLimit(engine: EngineName, nofileLimit: number): number {
+  return engine === 'node' ? connectionLimit(nofileLimit) : planRings(mostAsked, nofileLimit).capacity;
 }

@@ -147,7 +147,13 @@ export class UringListener implements RelayListener {
     this.#rows.add(core.index * rowSpan + row);
     machine.rowMemory.u32[machine.offset(row, rowAt.peerLength) / 4] = sockaddrBytesMost;
     const sqe = machine.request(kinds.accept, row);
-    prepareAcceptDirect(sqe, this.#fd, 2 * row, machine.at(row, rowAt.peer), machine.at(row, rowAt.peerLength));
+    prepareAcceptDirect(
+      sqe,
+      this.#fd,
+      2 * row,
+      machine.at(row, rowAt.peer),
+      machine.at(row, rowAt.peerLength),
+    );
     machine.loop.flush();
   }
 
