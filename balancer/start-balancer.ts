@@ -5,6 +5,7 @@ import { createRelayFor, engineLimit, preferredEngine, requireEngine } from '../
 import { prettyLine, type StartTier, type TierContext } from '../node/index.ts';
 import { refuseTakenPorts } from './port-check.ts';
 import { Supervisor } from './supervisor.ts';
+import { Steering } from './steering/index.ts';
 import { forkWorker, type WorkerOutput } from './worker-process.ts';
 import { planWorkers } from './worker-plan.ts';
 import { listenBacklog, workerServices } from './worker-services.ts';
@@ -50,13 +51,17 @@ export async function startSupervisor(context: TierContext, output: WorkerOutput
   if (missing > 0) {
     log.warn(`maxConnections asks for ${missing} connections more; raise the limit of open files or workers`);
   }
+  const { steering, choice: steered } = Steering.create(workers);
+  log.info(steered.reason);
   const secretVariable = 'env' in topology.secret ? topology.secret.env : undefined;
   const supervisor = new Supervisor(context, me, {
     workers,
     workerLimit,
     engine,
+    steering,
+    steered,
     reusePort: linux.available,
-    spawn: () => forkWorker(output, secretVariable),
+    spawn: () => forkWorker(output, secretVariable, steering?.descriptors),
   });
   try {
     await supervisor.started();

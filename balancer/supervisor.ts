@@ -1,5 +1,6 @@
 import { every, type Clock, type Timer } from '../lib/clock/index.ts';
 import { HeadgateError } from '../lib/errors/index.ts';
+import { formatEndpoint } from '../lib/address/index.ts';
 import {
   createHeartbeats,
   createResponder,
@@ -15,6 +16,7 @@ import { CounterTotals } from './counter-totals.ts';
 import { startDeadResets } from './dead-resets.ts';
 import { listenError, ListenFailures } from './listen-failures.ts';
 import { readinessOf } from './readiness.ts';
+import { GroupNumbers, type Steering, type SteeringChoice } from './steering/index.ts';
 import { UpstreamWatch } from './upstream-watch.ts';
 import { WorkerFleet, type FleetEvents, type FleetMember } from './worker-fleet.ts';
 import type { SpawnWorker } from './worker-process.ts';
@@ -35,6 +37,9 @@ export interface SupervisorOptions {
   /** Most connections of each worker. */
   readonly workerLimit: number;
   readonly engine: ChosenEngine;
+  /** Undefined: the kernel finds a worker by its hash. */
+  readonly steering?: Steering | undefined;
+  readonly steered: SteeringChoice;
   readonly reusePort: boolean;
   readonly spawn: SpawnWorker;
 }
@@ -53,6 +58,9 @@ export class Supervisor implements TierNode, FleetEvents {
   readonly #fleet: WorkerFleet;
   readonly #limit: number;
   readonly #engine: NonNullable<TierStatus['engine']>;
+  readonly #steering: Steering | undefined;
+  readonly #steered: SteeringChoice;
+  readonly #groups = new GroupNumbers();
   readonly #timers: readonly Timer[];
   #topology: Topology;
   #me: Balancer;
@@ -69,13 +77,15 @@ export class Supervisor implements TierNode, FleetEvents {
   constructor(context: TierContext, me: Balancer, options: SupervisorOptions) {
     const { topology, clock, log, key, node, control } = context;
     const { heartbeat, cluster } = topology;
-    const { workers, workerLimit: limit, engine, reusePort, spawn } = options;
+    const { workers, workerLimit: limit, engine, steering, reusePort, spawn } = options;
     this.#context = context;
     this.#clock = clock;
     this.#topology = topology;
     this.#me = me;
     this.#limit = workers * limit;
     this.#engine = { name: engine.engine, reason: engine.reason };
+    this.#steering = steering;
+    this.#steered = options.steered;
     this.#rate = new RateMeter(clock);
     this.#failures = new ListenFailures(log);
     this.#conditions = new Conditions(clock);
@@ -99,6 +109,8 @@ export class Supervisor implements TierNode, FleetEvents {
     const start = {
       limit,
       engine: engine.engine,
+      engineIsWish: engine.isWish,
+      ...(steering === undefined ? {} : { steered: workers }),
       reusePort,
       log: { level: log.level, bindings: log.bindings() },
     };
@@ -159,6 +171,7 @@ export class Supervisor implements TierNode, FleetEvents {
       newPerSecond: this.#rate.perSecond(accepted),
       limit: this.#limit,
       engine: this.#engine,
+      spreading: this.#steered,
       counters: { ...this.#totals.all(), ...this.#fleet.stats, ...this.#upstreams.stats },
       watches: this.#upstreams.status(),
       workers: this.#fleet
@@ -193,6 +206,7 @@ export class Supervisor implements TierNode, FleetEvents {
 
   gone(member: FleetMember, served: boolean): void {
     this.#upstreams.workerGone(member.id);
+    this.#steering?.gone(member.place);
     if (!served) this.#unservedDeaths++;
     this.#workersChanged();
   }
@@ -212,13 +226,19 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#responder.close();
     this.#conditions.close();
     await this.#fleet.close();
+    this.#steering?.close();
   }
 
   #config(): WorkerConfig {
+    const services = workerServices(this.#topology, this.#me, this.#directors.hosts());
+    const groups = this.#groups.assign(services.map(({ endpoint }) => formatEndpoint(endpoint)));
     return {
       revision: this.#revision,
       accepting: this.#accepting,
-      services: workerServices(this.#topology, this.#me, this.#directors.hosts()),
+      services: services.map((service) => ({
+        ...service,
+        group: groups.get(formatEndpoint(service.endpoint))!,
+      })),
       upstreams: this.#upstreams.forWorkers(),
     };
   }

@@ -27,6 +27,8 @@ export interface BeatSettings {
 /** One worker; its `id` is never used again. */
 export interface FleetMember {
   readonly id: number;
+  /** From 0; whoever replaces it has the same. */
+  readonly place: number;
   readonly pid: number;
   readonly misses: number;
   /** The last report; undefined before the first. */
@@ -58,7 +60,7 @@ export interface FleetStats {
 export interface FleetOptions {
   readonly size: number;
   readonly spawn: SpawnWorker;
-  readonly start: WorkerStart;
+  readonly start: Omit<WorkerStart, 'place'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly beat: BeatSettings;
@@ -67,6 +69,7 @@ export interface FleetOptions {
 
 interface Member {
   readonly id: number;
+  readonly place: number;
   readonly pid: number;
   readonly process: WorkerProcess;
   readonly slot: RespawnDelay;
@@ -99,7 +102,7 @@ export class WorkerFleet {
     this.#beat = options.beat;
     this.#lastBeatMs = options.clock.now();
     this.#beating = this.#startBeating();
-    for (let place = 0; place < options.size; place++) this.#spawn(new RespawnDelay());
+    for (let place = 0; place < options.size; place++) this.#spawn(place, new RespawnDelay());
   }
 
   /** Sends a config to every worker, and to those that come later. */
@@ -150,12 +153,13 @@ export class WorkerFleet {
     return every(this.#options.clock, this.#beat.intervalMs, () => this.#beatAll(), true);
   }
 
-  #spawn(slot: RespawnDelay): void {
+  #spawn(place: number, slot: RespawnDelay): void {
     const { spawn, clock, start, log } = this.#options;
     const process = spawn();
     const id = this.#nextId++;
     const member: Member = {
       id,
+      place,
       pid: process.pid,
       process,
       slot,
@@ -169,7 +173,7 @@ export class WorkerFleet {
     this.#members.set(id, member);
     process.onMessage((message) => this.#receive(member, message));
     process.onExit((why) => this.#exited(member, why));
-    process.send({ kind: 'start', start });
+    process.send({ kind: 'start', start: { ...start, place } });
     process.send({ kind: 'config', config: this.#config });
     log.debug({ worker: process.pid }, 'worker started');
   }
@@ -243,7 +247,7 @@ export class WorkerFleet {
     );
     const timer = clock.after(delayMs, () => {
       this.#respawns.delete(timer);
-      this.#spawn(member.slot);
+      this.#spawn(member.place, member.slot);
     });
     this.#respawns.add(timer);
   }

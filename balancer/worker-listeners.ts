@@ -7,10 +7,17 @@ import type { ListenFailure, WorkerConfig, WorkerService } from './worker-protoc
 export class WorkerListeners {
   readonly #relay: Pick<Relay, 'listen'>;
   readonly #reusePort: boolean;
+  readonly #opened: (listener: RelayListener, service: WorkerService) => void;
   readonly #open = new Map<string, RelayListener>();
 
-  constructor(relay: Pick<Relay, 'listen'>, reusePort: boolean) {
+  /** `opened` is told of each new listener. */
+  constructor(
+    relay: Pick<Relay, 'listen'>,
+    reusePort: boolean,
+    opened: (listener: RelayListener, service: WorkerService) => void = () => {},
+  ) {
     this.#relay = relay;
+    this.#opened = opened;
     this.#reusePort = reusePort;
   }
 
@@ -50,7 +57,9 @@ export class WorkerListeners {
       return undefined;
     }
     try {
-      this.#open.set(service.name, await this.#relay.listen(spec));
+      const listener = await this.#relay.listen(spec);
+      this.#open.set(service.name, listener);
+      this.#opened(listener, service);
       return undefined;
     } catch (error) {
       return listenFailure(service.name, error);

@@ -2,8 +2,11 @@
 import pino from 'pino';
 import { systemClock } from '../lib/clock/index.ts';
 import { linuxAvailable, signalOnParentDeath } from '../lib/linux/index.ts';
-import { createRelayFor } from '../lib/relay/index.ts';
-import type { FromWorker, ToWorker } from './worker-protocol.ts';
+import { createRelayFor, createWithFallback } from '../lib/relay/index.ts';
+import { describeError } from '../lib/errors/index.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
+import { SteeredWorker } from './steering/index.ts';
+import { firstInherited } from './worker-process.ts';
 import { Worker } from './worker.ts';
 
 /** Most bytes of log waiting for a reader that is slow; what comes then is dropped and counted. */
@@ -24,6 +27,17 @@ function send(message: FromWorker, sent?: () => void): void {
   process.send?.(message, undefined, {}, () => sent?.());
 }
 
+/** Undefined, and told once, when it cannot be: the kernel's hash finds this worker too. */
+function steeringOf({ steered: places, place }: WorkerStart, log: pino.Logger): SteeredWorker | undefined {
+  if (places === undefined) return undefined;
+  try {
+    return new SteeredWorker({ descriptors: [firstInherited, firstInherited + 1], places, place });
+  } catch (error) {
+    log.warn(`not steered by load: ${describeError(error)}`);
+    return undefined;
+  }
+}
+
 process.on('message', (message: ToWorker) => {
   if (message.kind !== 'start') {
     worker?.receive(message);
@@ -35,7 +49,10 @@ process.on('message', (message: ToWorker) => {
     start,
     clock: systemClock,
     log,
-    createRelay: createRelayFor(start.engine).create,
+    createRelay: createWithFallback({ ...createRelayFor(start.engine), isWish: start.engineIsWish }, (why) =>
+      log.warn(why),
+    ),
+    steering: steeringOf(start, log),
     send,
     recordsDropped: () => recordsDropped,
   });

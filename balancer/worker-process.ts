@@ -37,8 +37,15 @@ function workerOptions(own: readonly string[]): string[] {
   return kept.some((option) => option.startsWith(name)) ? kept : [...kept, `${name}=${most}`];
 }
 
-/** Forks worker-main; `secretVariable` is the environment variable a worker must not see. */
-export function forkWorker(output: WorkerOutput, secretVariable: string | undefined): WorkerProcess {
+/** Where a worker finds the descriptors it inherits: behind standard streams and the IPC channel. */
+export const firstInherited = 4;
+
+/** Forks worker-main; `secretVariable` is the environment variable a worker must not see; `inherited`: descriptors from firstInherited on. */
+export function forkWorker(
+  output: WorkerOutput,
+  secretVariable: string | undefined,
+  inherited: readonly number[] = [],
+): WorkerProcess {
   const program = new URL(`./worker-main${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
   const env = { ...process.env };
   if (secretVariable !== undefined) delete env[secretVariable];
@@ -46,7 +53,7 @@ export function forkWorker(output: WorkerOutput, secretVariable: string | undefi
     env,
     // A debugger's port belongs to the supervisor; a worker that wanted it too would not start.
     execArgv: workerOptions(process.execArgv),
-    stdio: ['ignore', output === 'inherit' ? 'inherit' : 'pipe', 'inherit', 'ipc'],
+    stdio: ['ignore', output === 'inherit' ? 'inherit' : 'pipe', 'inherit', 'ipc', ...inherited],
   });
   if (output !== 'inherit' && child.stdout !== null)
     createInterface({ input: child.stdout }).on('line', (line) => output(`${line}\n`));

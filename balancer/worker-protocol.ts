@@ -8,6 +8,12 @@ export interface WorkerStart {
   /** Most connections of this worker. */
   readonly limit: number;
   readonly engine: EngineName;
+  /** The engine was asked for by name: no other may take its place. */
+  readonly engineIsWish: boolean;
+  /** Number of the worker among those of the node, from 0; whoever replaces it has the same. */
+  readonly place: number;
+  /** How many places there are, when the listeners are steered by load; its descriptors are in worker-process.ts. */
+  readonly steered?: number;
   /** Share the listeners' ports with the other workers. */
   readonly reusePort: boolean;
   readonly log: { readonly level: string; readonly bindings: Readonly<Record<string, unknown>> };
@@ -17,6 +23,8 @@ export interface WorkerStart {
 export interface WorkerService {
   readonly name: string;
   readonly endpoint: Endpoint;
+  /** Number of the listener among those of the node, for steering. */
+  readonly group?: number;
   readonly backlog: number;
   /** PROXY headers to expect, outermost first. */
   readonly acceptProxy: readonly ('v1' | 'v2' | 'any')[];

@@ -8,13 +8,22 @@ import type {
   Destination,
   Relay,
   RelayClient,
+  RelayListener,
   Router,
 } from '../lib/relay/index.ts';
 import { connectionFields } from './connection-log.ts';
 import { isFull } from './fullness.ts';
 import { IpcPicker } from './picker-ipc.ts';
+import { pendingMs, type SteeredWorker } from './steering/index.ts';
 import { WorkerListeners } from './worker-listeners.ts';
-import type { FromWorker, ToWorker, WorkerConfig, WorkerStart, WorkerUpstream } from './worker-protocol.ts';
+import type {
+  FromWorker,
+  ToWorker,
+  WorkerConfig,
+  WorkerService,
+  WorkerStart,
+  WorkerUpstream,
+} from './worker-protocol.ts';
 import { ReportWriter, type WorkerNumbers } from './worker-report.ts';
 
 /** How often a worker reports its numbers when they changed; what the directors must know goes at once. */
@@ -25,6 +34,8 @@ export interface WorkerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly createRelay: CreateRelay;
+  /** Undefined: the kernel finds a worker by its hash. */
+  readonly steering?: SteeredWorker | undefined;
   /** To the supervisor; calls `sent` when the message has left the process. */
   readonly send: (message: FromWorker, sent?: () => void) => void;
   /** Connection records the log could not take, from start. */
@@ -42,6 +53,8 @@ export class Worker implements Router {
   readonly #picker: IpcPicker;
   readonly #reports = new ReportWriter();
   readonly #reporting: Timer;
+  readonly #steering: SteeredWorker | undefined;
+  readonly #expiring: Timer | undefined;
   #config: WorkerConfig = { revision: 0, accepting: false, services: [], upstreams: [] };
   #byId = new Map<number, WorkerUpstream>();
   #byKey = new Map<string, WorkerUpstream>();
@@ -51,7 +64,7 @@ export class Worker implements Router {
   readonly #clients = new Set<number>();
   readonly #liveByService = new Map<string, number>();
 
-  constructor({ start, clock, log, createRelay, send, recordsDropped }: WorkerOptions) {
+  constructor({ start, clock, log, createRelay, steering, send, recordsDropped }: WorkerOptions) {
     this.#log = log;
     this.#send = send;
     this.#recordsDropped = recordsDropped;
@@ -62,13 +75,18 @@ export class Worker implements Router {
       onRouterError: (error) => log.error({ why: describeError(error) }, 'routing a connection failed'),
     });
     this.#limit = this.#relay.limit;
-    this.#listeners = new WorkerListeners(this.#relay, start.reusePort);
+    this.#listeners = new WorkerListeners(this.#relay, start.reusePort, (listener, service) =>
+      this.#steer(listener, service),
+    );
     this.#picker = new IpcPicker({
       clock,
       send: (requests, sent) => send({ kind: 'requests', requests }, sent),
       upstream: (id) => this.#byId.get(id),
     });
     this.#reporting = every(clock, reportIntervalMs, () => this.#report(), true);
+    this.#steering = steering;
+    if (steering !== undefined)
+      this.#expiring = every(clock, pendingMs, () => steering.record.expire(), true);
   }
 
   /** Takes a message of the supervisor. */
@@ -83,7 +101,7 @@ export class Worker implements Router {
     if (tried.length === 0) {
       this.#clients.add(client.id);
       this.#count(client.service, 1);
-      this.#reportFullness();
+      this.#connectionsChanged();
     }
     const triedIds = tried.flatMap((key) => this.#byKey.get(key)?.id ?? []);
     const upstream = await this.#picker.pick(client.service, client.source, triedIds);
@@ -110,12 +128,13 @@ export class Worker implements Router {
       connectionFields(record, (key) => this.#byKey.get(key)?.name),
       'connection ended',
     );
-    this.#reportFullness();
+    this.#connectionsChanged();
   }
 
   /** Ends everything; clients get RST. */
   async close(): Promise<void> {
     this.#reporting.cancel();
+    this.#expiring?.cancel();
     await this.#relay.close();
   }
 
@@ -130,7 +149,9 @@ export class Worker implements Router {
   async #applyListeners(config: WorkerConfig): Promise<void> {
     // One that came meanwhile replaces this one.
     if (config !== this.#config) return;
+    if (!config.accepting) this.#steering?.record.setLive(false);
     const failures = await this.#listeners.apply(config);
+    if (config.accepting) this.#steering?.record.setLive(true);
     this.#report();
     this.#send({
       kind: 'applied',
@@ -167,7 +188,18 @@ export class Worker implements Router {
   }
 
   /** Reports at once when the worker became full or has room again. */
-  #reportFullness(): void {
-    if (isFull(this.#full, this.#relay.stats().connections, this.#limit) !== this.#full) this.#report();
+  #connectionsChanged(): void {
+    const { connections, accepted } = this.#relay.stats();
+    this.#steering?.record.update(connections, accepted);
+    if (isFull(this.#full, connections, this.#limit) !== this.#full) this.#report();
+  }
+
+  #steer({ descriptor }: RelayListener, { group }: WorkerService): void {
+    if (this.#steering === undefined || descriptor === undefined || group === undefined) return;
+    try {
+      this.#steering.join(descriptor, group);
+    } catch (error) {
+      this.#log.warn(`a listener is not steered by load: ${describeError(error)}`);
+    }
   }
 }

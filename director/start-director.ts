@@ -1,7 +1,13 @@
 import { createHeartbeats } from '../lib/heartbeat/index.ts';
 import { getrlimitNofile } from '../lib/linux/index.ts';
 import { encodeProxyHeader } from '../lib/proxy-protocol/index.ts';
-import { createRelayFor, engineLimit, preferredEngine, requireEngine } from '../lib/relay/index.ts';
+import {
+  createRelayFor,
+  createWithFallback,
+  engineLimit,
+  preferredEngine,
+  requireEngine,
+} from '../lib/relay/index.ts';
 import type { StartTier } from '../node/index.ts';
 import { startDirectorWith } from './director.ts';
 
@@ -20,7 +26,7 @@ export const startDirector: StartTier = async (context) => {
   const engine = createRelayFor(preferredEngine('auto'));
   requireEngine(engine);
   return startDirectorWith(context, {
-    createRelay: engine.create,
+    createRelay: createWithFallback(engine, (why) => context.log.warn(why)),
     engine,
     createHeartbeats,
     preface: (source, destination) => encodeProxyHeader('v2', source, destination),

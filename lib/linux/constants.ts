@@ -16,6 +16,7 @@ export const SO_ERROR = 4;
 export const SO_KEEPALIVE = 9;
 export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
+export const SO_ATTACH_REUSEPORT_EBPF = 52;
 
 /** include/uapi/asm-generic/errno.h */
 export const EAFNOSUPPORT = 97;

@@ -5,6 +5,7 @@
 export * from './types.ts';
 export {
   createRelayFor,
+  createWithFallback,
   engineLimit,
   engineVariable,
   missingForUring,

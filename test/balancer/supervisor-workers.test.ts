@@ -155,10 +155,7 @@ test('with few descriptors the balancer knows its limit, refuses beyond it, and 
   const served = clients.filter(({ server }) => server !== '');
   t.is(served.length, status.limit, JSON.stringify((await ask(child)).counters));
   t.true(clients.every(({ ended }) => ended === '' || ended === 'reset'));
-  await until(
-    'the refusals are counted',
-    async () => (await ask(child)).counters['refusedFull'] === 40,
-  );
+  await until('the refusals are counted', async () => (await ask(child)).counters['refusedFull'] === 40);
   for (const client of served) client.close();
   await until('all are gone', async () => (await ask(child)).connections === 0);
   const late = await new Client(block.balancer).greeted();

@@ -73,7 +73,13 @@ function setup(size: number): Setup {
         processes.push(new FakeProcess(100 + processes.length));
         return processes.at(-1)!;
       },
-      start: { limit: 10, reusePort: true, engine: 'node', log: { level: 'info', bindings: {} } },
+      start: {
+        limit: 10,
+        reusePort: true,
+        engine: 'node',
+        engineIsWish: true,
+        log: { level: 'info', bindings: {} },
+      },
       clock,
       log: pino({ level: 'silent' }),
       beat: { intervalMs, misses: 3 },
@@ -143,7 +149,13 @@ test('beats that fell due while the supervisor was late are no misses', (t) => {
     {
       size: 1,
       spawn: () => process,
-      start: { limit: 1, reusePort: true, engine: 'node', log: { level: 'info', bindings: {} } },
+      start: {
+        limit: 1,
+        reusePort: true,
+        engine: 'node',
+        engineIsWish: true,
+        log: { level: 'info', bindings: {} },
+      },
       clock,
       log: pino({ level: 'silent' }),
       beat: { intervalMs, misses: 3 },

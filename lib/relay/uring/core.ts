@@ -21,6 +21,7 @@ export interface CoreOptions {
   readonly index: number;
   readonly rows: number;
   readonly buffers: number;
+  readonly entries: number;
   readonly boundsReceives: boolean;
 }
 
@@ -50,13 +51,14 @@ export class UringCore implements CarrierOwner {
   readonly #bytes: Float64Array;
   #closing: (() => void) | undefined;
 
-  constructor(rings: Rings, { index, rows, buffers, boundsReceives }: CoreOptions) {
+  constructor(rings: Rings, { index, rows, buffers, entries, boundsReceives }: CoreOptions) {
     this.index = index;
     this.rings = rings;
     this.books = rings.books;
     this.machine = new Machine({
       rows,
       buffers,
+      entries,
       handle: (low, high, result, flags) => this.#completed(low, high, result, flags),
       afterBatch: () => this.#afterBatch(),
     });

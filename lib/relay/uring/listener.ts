@@ -68,6 +68,10 @@ export class UringListener implements RelayListener {
     }
   }
 
+  get descriptor(): number | undefined {
+    return this.#isStopped ? undefined : this.#fd;
+  }
+
   update(settings: Pick<ListenSpec, 'acceptProxy' | 'allowFrom' | 'settings'>): void {
     const { service, endpoint, backlog, reusePort } = this.spec;
     this.#current = { service, endpoint, backlog, reusePort, ...settings };

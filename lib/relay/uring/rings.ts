@@ -7,9 +7,12 @@ import { UringCore } from './core.ts';
 import type { UringListener } from './listener.ts';
 import { planRings, type RingPlan, type RingTuning } from './ring-plan.ts';
 
-/** Shared receive buffers of a relay's only ring, and of each when there are several. */
-const buffersOfOne = 1_024;
-const buffersOfMany = 256;
+/**
+ * Shared receive buffers, and entries for requests, of a relay's only ring and of each when there are several. Their memory
+ * counts against RLIMIT_MEMLOCK, often 8 MiB for all processes of a user, unless that user has CAP_IPC_LOCK.
+ */
+const sizesOfOne = { buffers: 1_024, entries: 1_024 };
+const sizesOfMany = { buffers: 256, entries: 512 };
 
 /** What tests turn so that rare paths become the rule. */
 export interface UringTuning extends RingTuning {
@@ -34,10 +37,12 @@ export class Rings {
     const { rings, rows } = this.plan;
     const boundsReceives =
       tuning.boundsReceives ?? missingFeatures(uringSupport(), ['receiveLimit']).length === 0;
-    const buffers = tuning.buffers ?? (rings === 1 ? buffersOfOne : buffersOfMany);
+    const sizes = rings === 1 ? sizesOfOne : sizesOfMany;
+    const buffers = tuning.buffers ?? sizes.buffers;
+    const { entries } = sizes;
     try {
       for (let index = 0; index < rings; index++) {
-        this.#cores.push(new UringCore(this, { index, rows, buffers, boundsReceives }));
+        this.#cores.push(new UringCore(this, { index, rows, buffers, entries, boundsReceives }));
       }
     } catch (error) {
       for (const core of this.#cores) core.machine.close();
