@@ -198,6 +198,8 @@ export class UringCore implements CarrierOwner {
     for (const [id] of this.destinations.counts()) {
       for (const row of this.destinations.oldest(id, Infinity)) this.endRow(row, 'closed');
     }
+    // Now, however busy the event loop is: the ring would end with FIN what was not reset when it is closed.
+    this.machine.ring.submit();
     await new Promise<void>((resolve) => {
       const patience = setTimeout(resolve, closePatienceMs);
       this.#closing = () => {
