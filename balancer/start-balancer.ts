@@ -4,6 +4,7 @@ import { getrlimitNofile, linuxAvailable, somaxconn } from '../lib/linux/index.t
 import { createRelayFor, engineLimit, preferredEngine, requireEngine } from '../lib/relay/index.ts';
 import { prettyLine, type StartTier, type TierContext } from '../node/index.ts';
 import { refuseTakenPorts } from './port-check.ts';
+import { requireLocal } from './require-local.ts';
 import { Supervisor } from './supervisor.ts';
 import { Steering } from './steering/index.ts';
 import { forkWorker, type WorkerOutput } from './worker-process.ts';
@@ -31,6 +32,7 @@ export async function startSupervisor(context: TierContext, output: WorkerOutput
     log.warn({ why: linux.reason }, 'one worker with a plain listener: sharing a port needs Linux and koffi');
   }
   warnOfShortQueue(context);
+  await requireLocal(me.sources, node);
   await refuseTakenPorts(
     workerServices(topology, me, []).map(({ endpoint }) => endpoint),
     clock,

@@ -1,5 +1,6 @@
 import { every, type Clock, type Timer } from '../lib/clock/index.ts';
-import { HeadgateError } from '../lib/errors/index.ts';
+import { describeError, HeadgateError } from '../lib/errors/index.ts';
+import { ephemeralPorts } from '../lib/linux/index.ts';
 import { formatEndpoint } from '../lib/address/index.ts';
 import {
   createHeartbeats,
@@ -16,6 +17,7 @@ import { CounterTotals } from './counter-totals.ts';
 import { startDeadResets } from './dead-resets.ts';
 import { listenError, ListenFailures } from './listen-failures.ts';
 import { readinessOf } from './readiness.ts';
+import { requireLocal } from './require-local.ts';
 import { GroupNumbers, type Steering, type SteeringChoice } from './steering/index.ts';
 import { UpstreamWatch } from './upstream-watch.ts';
 import { WorkerFleet, type FleetEvents, type FleetMember } from './worker-fleet.ts';
@@ -73,6 +75,10 @@ export class Supervisor implements TierNode, FleetEvents {
   #rounds = 0;
   #announced = '';
   #complete = false;
+  #sources: readonly string[];
+  /** Picks that passed over servers for want of ports, at the last round of housekeeping; and whether that was told. */
+  #shortPicks = 0;
+  #isShort = false;
 
   constructor(context: TierContext, me: Balancer, options: SupervisorOptions) {
     const { topology, clock, log, key, node, control } = context;
@@ -98,7 +104,9 @@ export class Supervisor implements TierNode, FleetEvents {
       onChange: () => this.#healthChanged(),
       onReply: () => this.#healthChanged(),
     });
-    this.#upstreams = new UpstreamWatch({ heartbeats, random: Math.random });
+    this.#upstreams = new UpstreamWatch({ heartbeats, random: Math.random, now: () => clock.now() });
+    this.#sources = me.sources;
+    this.#upstreams.setPorts(me.sources.length, ephemeralPorts());
     this.#upstreams.apply(topology, me.name);
     this.#responder = createResponder({
       server: control,
@@ -157,6 +165,7 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#me = me;
     this.#directors.apply(directorHosts(topology), this.#clock.now());
     this.#fleet.setBeat(topology.heartbeat);
+    await this.#applySources(me.sources);
     this.#upstreams.apply(topology, node);
     await this.#publish();
     this.#review();
@@ -240,6 +249,7 @@ export class Supervisor implements TierNode, FleetEvents {
         group: groups.get(formatEndpoint(service.endpoint))!,
       })),
       upstreams: this.#upstreams.forWorkers(),
+      sources: this.#sources,
     };
   }
 
@@ -249,7 +259,34 @@ export class Supervisor implements TierNode, FleetEvents {
     await this.#conditions.when(() => this.#fleet.hasApplied(revision), applyTimeoutMs);
   }
 
+  /** Addresses that are not of this machine are told and not used: every connect from them would fail. */
+  async #applySources(sources: readonly string[]): Promise<void> {
+    try {
+      await requireLocal(sources, this.#me.name);
+      this.#sources = sources;
+    } catch (error) {
+      this.#context.log.error(`the sources stay as they were: ${describeError(error)}`);
+    }
+    this.#upstreams.setPorts(this.#sources.length, ephemeralPorts());
+  }
+
+  #watchPorts(): void {
+    const { picksShortOfPorts } = this.#upstreams.stats;
+    const isShort = picksShortOfPorts > this.#shortPicks;
+    this.#shortPicks = picksShortOfPorts;
+    if (isShort && !this.#isShort) {
+      this.#context.log.warn(
+        `no source port is left towards a chat server (${this.#upstreams.mostPerServer} connections at the most to each); ` +
+          `give balancers.${this.#me.name}.sources more addresses, or add chat servers`,
+      );
+    }
+    this.#isShort = isShort;
+  }
+
   #keepHouse(): void {
+    this.#watchPorts();
+    // Ports become free again, and with them room, without a word from anybody.
+    this.#review();
     this.#rate.sample(this.#totals.get('accepted'));
     this.#upstreams.sweep();
     const retry = this.#failures.any && ++this.#rounds % retryRounds === 0;
@@ -288,7 +325,7 @@ export class Supervisor implements TierNode, FleetEvents {
       const state = readinessOf({
         draining: this.#isDraining(),
         listening: members.some(({ applied }) => applied?.listening.includes(name)),
-        full,
+        full: full === true || this.#upstreams.isShortOfPorts(name),
         canTake: this.#upstreams.canTake(name),
       });
       const connections = members.reduce((sum, { report }) => sum + (report?.services[name] ?? 0), 0);

@@ -4,6 +4,7 @@ import type { ChatServer, Service } from '../topology/index.ts';
 import { availabilityOf, type Availability } from './availability.ts';
 import { ConnectionCounts } from './connection-counts.ts';
 import { createScheduler } from './create-scheduler.ts';
+import { PortBudget } from './port-budget.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Excluded, Upstream } from './upstream.ts';
 
@@ -53,10 +54,14 @@ export class UpstreamPool {
   #rotas = new Map<string, Rota>();
   #health: (key: string) => TargetHealth | undefined = () => undefined;
   #nextId = 1;
+  /** Picks that passed over a server because no source port is left towards it. */
+  picksShortOfPorts = 0;
+  readonly ports: PortBudget;
 
   /** `random` is uniform in [0, 1). */
-  constructor(random: () => number) {
+  constructor(random: () => number, ports: PortBudget = new PortBudget(() => 0)) {
     this.#random = random;
+    this.ports = ports;
   }
 
   /** Takes over a topology. Counts and the schedulers' sequences go on; servers that vanished get nothing new. */
@@ -98,21 +103,40 @@ export class UpstreamPool {
     const rota = this.#rotas.get(service);
     if (rota === undefined) return null;
     const { scheduler, available } = rota;
+    let passedOver = false;
     const barredUnless =
       (...levels: Availability[]): Excluded =>
-      ({ id }) =>
-        tried.includes(id) || !levels.includes(available.get(id) ?? 'none');
+      ({ id }) => {
+        if (tried.includes(id) || !levels.includes(available.get(id) ?? 'none')) return true;
+        const isFull = this.#hasNoPort(id);
+        passedOver ||= isFull;
+        return isFull;
+      };
     const loads = ({ id }: Upstream): number => this.#counts.total(id);
     const picked =
       scheduler.pick(client, loads, barredUnless('preferred')) ??
       scheduler.pick(client, loads, barredUnless('reluctant'));
     if (picked !== null) this.#counts.hold(worker, picked.id);
+    if (passedOver) this.picksShortOfPorts++;
     return picked;
   }
 
   /** Gives a place back. False when the worker held none. */
   release(worker: number, upstream: number): boolean {
     return this.#counts.release(worker, upstream);
+  }
+
+  /** Gives a place back whose connect found no source port. False when the worker held none. */
+  outOfPorts(worker: number, upstream: number): boolean {
+    if (!this.release(worker, upstream)) return false;
+    this.ports.ranOut(upstream, this.#counts.total(upstream));
+    return true;
+  }
+
+  /** Whether servers could take a new connection of the service, and to none of them a source port is left. */
+  isShortOfPorts(service: string): boolean {
+    const living = [...(this.#rotas.get(service)?.available ?? [])].filter(([, level]) => level !== 'none');
+    return living.length > 0 && living.every(([id]) => this.#hasNoPort(id));
   }
 
   /** Gives back all places of a worker that ended. */
@@ -148,6 +172,10 @@ export class UpstreamPool {
   /** Connections a worker holds, by upstream id. */
   heldBy(worker: number): ReadonlyMap<number, number> {
     return this.#counts.ofWorker(worker);
+  }
+
+  #hasNoPort(id: number): boolean {
+    return this.ports.isFull(id, this.#counts.total(id));
   }
 
   #enter(chatserver: ChatServer): void {

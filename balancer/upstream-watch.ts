@@ -2,6 +2,7 @@ import type { Heartbeats } from '../lib/heartbeat/index.ts';
 import type { WatchedNode } from '../node/index.ts';
 import type { Topology } from '../topology/index.ts';
 import { watchedChatServer } from './balancer-status.ts';
+import { PortBudget } from './port-budget.ts';
 import { UpstreamPool } from './upstream-pool.ts';
 import { heartbeatTargets } from './upstream-targets.ts';
 import type { PickRequest, WorkerUpstream } from './worker-protocol.ts';
@@ -15,22 +16,41 @@ export interface WatchStats {
   picksWithoutUpstream: number;
   /** Releases of a place that nobody held. Not expected. */
   badReleases: number;
+  /** Connects that found no source port towards their chat server. Not expected. */
+  portsExhausted: number;
 }
 
 export interface UpstreamWatchOptions {
   readonly heartbeats: Heartbeats;
   readonly random: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
 }
 
 /** The chat servers: keeps the upstream pool and the heartbeats in step, and answers the workers out of both. */
 export class UpstreamWatch {
-  readonly stats: WatchStats = { picks: 0, picksWithoutUpstream: 0, badReleases: 0 };
+  readonly #stats: WatchStats = { picks: 0, picksWithoutUpstream: 0, badReleases: 0, portsExhausted: 0 };
   readonly #pool: UpstreamPool;
   readonly #heartbeats: Heartbeats;
 
-  constructor({ heartbeats, random }: UpstreamWatchOptions) {
+  constructor({ heartbeats, random, now }: UpstreamWatchOptions) {
     this.#heartbeats = heartbeats;
-    this.#pool = new UpstreamPool(random);
+    this.#pool = new UpstreamPool(random, new PortBudget(now));
+  }
+
+  /** `picksShortOfPorts`: picks that passed over a server because no source port is left towards it. Not expected. */
+  get stats(): Readonly<WatchStats & { picksShortOfPorts: number }> {
+    return { ...this.#stats, picksShortOfPorts: this.#pool.picksShortOfPorts };
+  }
+
+  /** Addresses connections come from (0: one of the kernel's choice), and the ephemeral ports of each. */
+  setPorts(sources: number, ports: number | undefined): void {
+    this.#pool.ports.set(sources, ports);
+  }
+
+  /** Connections this node can have to one chat server; Infinity: not known. */
+  get mostPerServer(): number {
+    return this.#pool.ports.most;
   }
 
   apply(topology: Topology, balancer: string): void {
@@ -52,13 +72,15 @@ export class UpstreamWatch {
       if (request[0] === 'pick') {
         const [, number, service, host, port, tried] = request;
         const picked = this.#pool.pick(worker, service, { host, port }, tried);
-        this.stats.picks++;
-        if (picked === null) this.stats.picksWithoutUpstream++;
+        this.#stats.picks++;
+        if (picked === null) this.#stats.picksWithoutUpstream++;
         answers.push(number, picked?.id ?? 0);
         continue;
       }
       const [kind, id] = request;
-      if (!this.#pool.release(worker, id)) this.stats.badReleases++;
+      if (kind === 'ports') this.#stats.portsExhausted++;
+      const held = kind === 'ports' ? this.#pool.outOfPorts(worker, id) : this.#pool.release(worker, id);
+      if (!held) this.#stats.badReleases++;
       else if (kind === 'failed') this.#probe(id);
     }
     return answers;
@@ -71,6 +93,11 @@ export class UpstreamWatch {
   /** Whether a new connection of the service would find a chat server. */
   canTake(service: string): boolean {
     return this.#pool.canTake(service);
+  }
+
+  /** Whether it would, but for source ports. */
+  isShortOfPorts(service: string): boolean {
+    return this.#pool.isShortOfPorts(service);
   }
 
   /** What workers need to know: every upstream that may be picked or still has connections. */

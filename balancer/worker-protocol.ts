@@ -50,6 +50,8 @@ export interface WorkerConfig {
   readonly accepting: boolean;
   readonly services: readonly WorkerService[];
   readonly upstreams: readonly WorkerUpstream[];
+  /** Addresses of this machine that connections come from, in turns; empty: the kernel chooses. */
+  readonly sources: readonly string[];
 }
 
 export type ToWorker =
@@ -61,11 +63,12 @@ export type ToWorker =
   /** End up to `most` connections to an upstream that is dead. */
   | { readonly kind: 'reset'; readonly upstream: string; readonly most: number };
 
-/** One entry of a batch: ask for an upstream; a place is free again; the same because connecting failed. */
+/** One entry of a batch: ask for an upstream; a place is free again; the same because connecting failed, or found no port. */
 export type PickRequest =
   | readonly ['pick', request: number, service: string, host: string, port: number, tried: readonly number[]]
   | readonly ['release', upstream: number]
-  | readonly ['failed', upstream: number];
+  | readonly ['failed', upstream: number]
+  | readonly ['ports', upstream: number];
 
 /** A listener that could not be opened. */
 export interface ListenFailure {

@@ -14,6 +14,7 @@ import type {
 import { connectionFields } from './connection-log.ts';
 import { isFull } from './fullness.ts';
 import { IpcPicker } from './picker-ipc.ts';
+import { SourceAddresses } from './source-addresses.ts';
 import { pendingMs, type SteeredWorker } from './steering/index.ts';
 import { WorkerListeners } from './worker-listeners.ts';
 import type {
@@ -55,7 +56,8 @@ export class Worker implements Router {
   readonly #reporting: Timer;
   readonly #steering: SteeredWorker | undefined;
   readonly #expiring: Timer | undefined;
-  #config: WorkerConfig = { revision: 0, accepting: false, services: [], upstreams: [] };
+  #config: WorkerConfig = { revision: 0, accepting: false, services: [], upstreams: [], sources: [] };
+  readonly #sources = new SourceAddresses();
   #byId = new Map<number, WorkerUpstream>();
   #byKey = new Map<string, WorkerUpstream>();
   #applying: Promise<void> = Promise.resolve();
@@ -105,24 +107,34 @@ export class Worker implements Router {
     }
     const triedIds = tried.flatMap((key) => this.#byKey.get(key)?.id ?? []);
     const upstream = await this.#picker.pick(client.service, client.source, triedIds);
-    return upstream === null
-      ? null
-      : { id: upstream.key, endpoint: upstream.endpoint, ...this.#preface(client) };
+    if (upstream === null) return null;
+    const { key: id, endpoint } = upstream;
+    const localAddress = this.#sources.take(id, endpoint.host);
+    return {
+      id,
+      endpoint,
+      ...(localAddress === undefined ? {} : { localAddress }),
+      ...this.#preface(client),
+    };
   }
 
-  failed(_client: RelayClient, { id: key }: Destination, error: HeadgateError): void {
+  failed(_client: RelayClient, { id: key, localAddress }: Destination, error: HeadgateError): void {
+    this.#sources.give(key, localAddress);
     const id = this.#byKey.get(key)?.id;
     if (id === undefined) return;
     // Other failures say nothing of the upstream: the client left, or this process ran out of something.
     const accused =
       error.code === 'HEADGATE_RELAY_CONNECT_REFUSED' || error.code === 'HEADGATE_RELAY_CONNECT_TIMEOUT';
     if (accused) this.#picker.failed(id);
+    else if (isOutOfPorts(error)) this.#picker.outOfPorts(id);
     else this.#picker.release(id);
   }
 
   ended(record: ConnectionRecord): void {
     const id = record.destination === null ? undefined : this.#byKey.get(record.destination.id)?.id;
     if (id !== undefined) this.#picker.release(id);
+    if (record.destination !== null)
+      this.#sources.give(record.destination.id, record.destination.localAddress);
     if (this.#clients.delete(record.client.id)) this.#count(record.client.service, -1);
     this.#log.info(
       connectionFields(record, (key) => this.#byKey.get(key)?.name),
@@ -140,6 +152,7 @@ export class Worker implements Router {
 
   #take(config: WorkerConfig): void {
     this.#config = config;
+    this.#sources.set(config.sources);
     // The supervisor lists an upstream as long as it holds connections, so nothing held here is forgotten.
     this.#byId = new Map(config.upstreams.map((upstream) => [upstream.id, upstream]));
     this.#byKey = new Map(config.upstreams.map((upstream) => [upstream.key, upstream]));
@@ -202,4 +215,10 @@ export class Worker implements Router {
       this.#log.warn(`a listener is not steered by load: ${describeError(error)}`);
     }
   }
+}
+
+/** What connect(2) and bind(2) answer when all ephemeral ports of a source are taken. */
+function isOutOfPorts({ code, facts }: HeadgateError): boolean {
+  const answer = facts['code'];
+  return code === 'HEADGATE_RELAY_CONNECT_LOCAL' && (answer === 'EADDRNOTAVAIL' || answer === 'EADDRINUSE');
 }

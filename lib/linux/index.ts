@@ -8,6 +8,7 @@ export { linuxAvailable, type LinuxAvailability } from './libc.ts';
 export { errnoName, isSyscallError, syscallError } from './errno.ts';
 export {
   acceptQueue,
+  boundSocket,
   listeningSocket,
   localEndpoint,
   setSocketOption,
@@ -16,4 +17,4 @@ export {
   type AcceptQueue,
 } from './sockets.ts';
 export { signalOnParentDeath } from './process.ts';
-export { getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';
+export { countPorts, ephemeralPorts, getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';

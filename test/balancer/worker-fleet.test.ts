@@ -60,7 +60,7 @@ interface Setup {
 }
 
 const intervalMs = 1_000;
-const config: WorkerConfig = { revision: 1, accepting: true, services: [], upstreams: [] };
+const config: WorkerConfig = { revision: 1, accepting: true, services: [], upstreams: [], sources: [] };
 
 function setup(size: number): Setup {
   const clock = new ManualClock();
