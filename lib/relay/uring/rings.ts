@@ -8,11 +8,12 @@ import type { UringListener } from './listener.ts';
 import { planRings, type RingPlan, type RingTuning } from './ring-plan.ts';
 
 /**
- * Shared receive buffers, and entries for requests, of a relay's only ring and of each when there are several. Their memory
- * counts against RLIMIT_MEMLOCK, often 8 MiB for all processes of a user, unless that user has CAP_IPC_LOCK.
+ * Shared receive buffers, and entries for requests, of a relay's first ring and of each further one. Those have connections
+ * only when there are thousands, and their buffers are memory that is shared out among these. Entries count against
+ * RLIMIT_MEMLOCK, often 8 MiB for all processes of a user, unless that user has CAP_IPC_LOCK.
  */
-const sizesOfOne = { buffers: 1_024, entries: 1_024 };
-const sizesOfMany = { buffers: 256, entries: 512 };
+const sizesOfFirst = { buffers: 1_024, entries: 1_024 };
+const sizesOfOthers = { buffers: 64, entries: 512 };
 
 /** What tests turn so that rare paths become the rule. */
 export interface UringTuning extends RingTuning {
@@ -37,11 +38,11 @@ export class Rings {
     const { rings, rows } = this.plan;
     const boundsReceives =
       tuning.boundsReceives ?? missingFeatures(uringSupport(), ['receiveLimit']).length === 0;
-    const sizes = rings === 1 ? sizesOfOne : sizesOfMany;
-    const buffers = tuning.buffers ?? sizes.buffers;
-    const { entries } = sizes;
     try {
       for (let index = 0; index < rings; index++) {
+        const sizes = index === 0 ? sizesOfFirst : sizesOfOthers;
+        const { entries } = sizes;
+        const buffers = tuning.buffers ?? sizes.buffers;
         this.#cores.push(new UringCore(this, { index, rows, buffers, entries, boundsReceives }));
       }
     } catch (error) {
