@@ -19,12 +19,16 @@ const checks = new Map<unknown, (message: Fields) => boolean>(
   Object.entries<(message: Fields) => boolean>({
     requests: ({ requests }) => isList(requests, batchEntries) && requests.every(isRequest),
     pong: ({ beat }) => isCount(beat),
+    // What is in it is looked at by the one who takes it.
+    flows: ({ frame }) => isRecord(frame),
     report: ({ connections, services, full, counters }) =>
       isCount(connections) && typeof full === 'boolean' && isCounts(services) && isCounts(counters),
-    applied: ({ revision, listening, failures }) =>
+    applied: ({ revision, listening, listeningVip, failures }) =>
       isCount(revision) &&
       isList(listening, listLength) &&
       listening.every(isText) &&
+      isList(listeningVip, listLength) &&
+      listeningVip.every(isText) &&
       isList(failures, listLength) &&
       failures.every(isFailure),
   }),
@@ -33,7 +37,8 @@ const checks = new Map<unknown, (message: Fields) => boolean>(
 function isRequest(entry: unknown): boolean {
   if (!isList(entry, 6)) return false;
   const [kind, number, service, host, port, tried] = entry;
-  if (kind === 'release' || kind === 'failed' || kind === 'ports')
+  if (kind === 'room' || kind === 'fullness') return entry.length === 2 && isText(number);
+  if (kind === 'release' || kind === 'failed' || kind === 'probe' || kind === 'ports')
     return entry.length === 2 && isCount(number);
   return (
     kind === 'pick' &&
@@ -47,7 +52,9 @@ function isRequest(entry: unknown): boolean {
 }
 
 function isFailure(entry: unknown): boolean {
-  return isRecord(entry) && ['service', 'code', 'message', 'cure'].every((field) => isText(entry[field]));
+  return (
+    isRecord(entry) && ['service', 'place', 'code', 'message', 'cure'].every((field) => isText(entry[field]))
+  );
 }
 
 function isCounts(counts: unknown): boolean {

@@ -27,7 +27,12 @@ export class ListenFailures {
 
   /** Takes over what is missing now, over all workers. */
   update(failures: readonly ListenFailure[]): void {
-    const now = new Map(failures.map((failure) => [failure.service, describeError(listenError(failure))]));
+    const now = new Map(
+      failures.map((failure) => [
+        `${failure.service} ${failure.place === 'vip' ? '(at the VIP)' : ''}`.trim(),
+        describeError(listenError(failure)),
+      ]),
+    );
     for (const [service, text] of now) if (this.#known.get(service) !== text) this.#log.error(text);
     for (const service of this.#known.keys()) {
       if (!now.has(service)) this.#log.info({ service }, 'listening after all');

@@ -1,12 +1,15 @@
 import { availableParallelism } from 'node:os';
 import { HeadgateError } from '../lib/errors/index.ts';
-import { getrlimitNofile, linuxAvailable, somaxconn } from '../lib/linux/index.ts';
+import { getrlimitNofile, linuxAvailable, sharedMemoryAvailable, somaxconn } from '../lib/linux/index.ts';
 import { createRelayFor, engineLimit, preferredEngine, requireEngine } from '../lib/relay/index.ts';
+import { SharedMemory } from '../lib/shared-memory/index.ts';
 import { prettyLine, type StartTier, type TierContext } from '../node/index.ts';
+import { hostParts, type HostParts } from './host-parts.ts';
+import { PickTable } from './pick-table.ts';
 import { refuseTakenPorts } from './port-check.ts';
 import { requireLocal } from './require-local.ts';
-import { Supervisor } from './supervisor.ts';
 import { Steering } from './steering/index.ts';
+import { Supervisor } from './supervisor.ts';
 import { forkWorker, type WorkerOutput } from './worker-process.ts';
 import { planWorkers } from './worker-plan.ts';
 import { listenBacklog, workerServices } from './worker-services.ts';
@@ -22,8 +25,16 @@ function writePretty(line: string): void {
   process.stdout.write(`${prettyLine(line)}\n`);
 }
 
-/** As `startBalancer`, with the workers' log going where `output` says. */
-export async function startSupervisor(context: TierContext, output: WorkerOutput): Promise<Supervisor> {
+/**
+ * As `startBalancer`, with the workers' log going where `output` says. `sharing: false` has the workers ask the
+ * supervisor for each connection, as where memory cannot be shared.
+ */
+export async function startSupervisor(
+  context: TierContext,
+  output: WorkerOutput,
+  host?: HostParts,
+  { sharing = true }: { readonly sharing?: boolean } = {},
+): Promise<Supervisor> {
   const { topology, node, log, clock } = context;
   const me = topology.balancers.find(({ name }) => name === node);
   if (me === undefined) throw new HeadgateError('HEADGATE_BALANCER_UNKNOWN', `no balancer is named ${node}`);
@@ -34,7 +45,7 @@ export async function startSupervisor(context: TierContext, output: WorkerOutput
   warnOfShortQueue(context);
   await requireLocal(me.sources, node);
   await refuseTakenPorts(
-    workerServices(topology, me, []).map(({ endpoint }) => endpoint),
+    workerServices(topology, me, { directorHosts: [], atVip: new Set() }).map(({ endpoint }) => endpoint),
     clock,
   );
 
@@ -55,6 +66,7 @@ export async function startSupervisor(context: TierContext, output: WorkerOutput
   }
   const { steering, choice: steered } = Steering.create(workers);
   log.info(steered.reason);
+  const memory = sharing ? pickMemory(context, workers) : undefined;
   const secretVariable = 'env' in topology.secret ? topology.secret.env : undefined;
   const supervisor = new Supervisor(context, me, {
     workers,
@@ -63,7 +75,13 @@ export async function startSupervisor(context: TierContext, output: WorkerOutput
     steering,
     steered,
     reusePort: linux.available,
-    spawn: () => forkWorker(output, secretVariable, steering?.descriptors),
+    spawn: () =>
+      forkWorker(output, secretVariable, [
+        ...(memory === undefined ? [] : [memory.fd]),
+        ...(steering?.descriptors ?? []),
+      ]),
+    memory,
+    ...(host ?? hostParts(context, me.host)),
   });
   try {
     await supervisor.started();
@@ -81,4 +99,15 @@ function warnOfShortQueue({ log }: TierContext): void {
     `net.core.somaxconn is ${queue}, below the listeners' backlog of ${listenBacklog}; ` +
       `run sysctl -w net.core.somaxconn=${listenBacklog}`,
   );
+}
+
+/** Memory for the picks, shared with the workers; undefined where there is none, and the supervisor picks for them. */
+function pickMemory({ log }: TierContext, workers: number): SharedMemory | undefined {
+  const { available, reason } = sharedMemoryAvailable();
+  if (available) return SharedMemory.create('headgate-picks', PickTable.bytes(workers));
+  log.warn(
+    { why: reason },
+    'no memory shared with the workers: they ask for each connection, and no client waits',
+  );
+  return undefined;
 }

@@ -1,28 +1,36 @@
 import { every, type Clock, type Timer } from '../lib/clock/index.ts';
-import { describeError, HeadgateError } from '../lib/errors/index.ts';
-import { ephemeralPorts } from '../lib/linux/index.ts';
 import { formatEndpoint } from '../lib/address/index.ts';
+import { describeError, HeadgateError } from '../lib/errors/index.ts';
+import { publishFlows, type FlowPublisher } from '../lib/flow-report/index.ts';
 import {
   createHeartbeats,
   createResponder,
   type HeartbeatReply,
   type Responder,
 } from '../lib/heartbeat/index.ts';
+import { ephemeralPorts } from '../lib/linux/index.ts';
 import type { ChosenEngine } from '../lib/relay/index.ts';
+import type { SharedMemory } from '../lib/shared-memory/index.ts';
 import { RateMeter, type TierContext, type TierNode, type TierStatus } from '../node/index.ts';
 import type { Balancer, Topology } from '../topology/index.ts';
 import { AllowedDirectors } from './allowed-directors.ts';
 import { Conditions } from './conditions.ts';
 import { CounterTotals } from './counter-totals.ts';
 import { startDeadResets } from './dead-resets.ts';
+import type { Doomed } from './doomed-upstreams.ts';
+import { FlowBook } from './flow-book.ts';
+import { HostPreparation, type PrepareHost } from './host-preparation.ts';
 import { listenError, ListenFailures } from './listen-failures.ts';
+import { PickTable } from './pick-table.ts';
 import { readinessOf } from './readiness.ts';
 import { requireLocal } from './require-local.ts';
 import { GroupNumbers, type Steering, type SteeringChoice } from './steering/index.ts';
+import { takesOf } from './takes.ts';
 import { UpstreamWatch } from './upstream-watch.ts';
+import { VipNeeds, type VipNeed } from './vip-needs.ts';
 import { WorkerFleet, type FleetEvents, type FleetMember } from './worker-fleet.ts';
-import type { SpawnWorker } from './worker-process.ts';
-import type { PickRequest, WorkerConfig, WorkerReport } from './worker-protocol.ts';
+import { firstInherited, type SpawnWorker } from './worker-process.ts';
+import type { WorkerRequest, WorkerConfig, WorkerReport } from './worker-protocol.ts';
 import { servicesOf, workerServices } from './worker-services.ts';
 
 /** How long a changed topology may take to reach all workers before `apply` goes on without them. */
@@ -31,6 +39,8 @@ const applyTimeoutMs = 5_000;
 const startDeaths = 3;
 /** How often forgotten servers, parted directors and the rate are looked after. */
 const housekeepingMs = 1_000;
+/** How often the shares of chat servers that start slowly grow. */
+const warmingMs = 250;
 /** Every how many rounds of housekeeping a listener that could not be opened is tried again. */
 const retryRounds = 2;
 
@@ -44,7 +54,18 @@ export interface SupervisorOptions {
   readonly steered: SteeringChoice;
   readonly reusePort: boolean;
   readonly spawn: SpawnWorker;
+  /** Shared with the workers, for their picks; undefined: they ask. */
+  readonly memory: SharedMemory | undefined;
+  /** The VIPs that packets shall arrive for on this host. */
+  readonly vips: (topology: Topology, me: Balancer) => readonly VipNeed[];
+  readonly prepareHost: PrepareHost;
 }
+
+/**
+ * Clients in the flow book for each connection that the workers may have: one that ended may be told after the next one
+ * that another worker has from the same port.
+ */
+const bookFactor = 2;
 
 /** One balancer node: everything but the connections themselves, which its workers carry. */
 export class Supervisor implements TierNode, FleetEvents {
@@ -58,11 +79,17 @@ export class Supervisor implements TierNode, FleetEvents {
   readonly #upstreams: UpstreamWatch;
   readonly #responder: Responder;
   readonly #fleet: WorkerFleet;
+  readonly #vips: SupervisorOptions['vips'];
+  readonly #vipNeeds = new VipNeeds();
+  readonly #host: HostPreparation;
+  readonly #book: FlowBook;
+  readonly #publisher: FlowPublisher;
   readonly #limit: number;
   readonly #engine: NonNullable<TierStatus['engine']>;
   readonly #steering: Steering | undefined;
   readonly #steered: SteeringChoice;
   readonly #groups = new GroupNumbers();
+  readonly #memory: SharedMemory | undefined;
   readonly #timers: readonly Timer[];
   #topology: Topology;
   #me: Balancer;
@@ -76,19 +103,30 @@ export class Supervisor implements TierNode, FleetEvents {
   #announced = '';
   #complete = false;
   #sources: readonly string[];
-  /** Picks that passed over servers for want of ports, at the last round of housekeeping; and whether that was told. */
-  #shortPicks = 0;
+  /** Servers found without ports, and connects that found none, when that was looked at last; and whether it was told. */
+  #shortages = 0;
   #isShort = false;
 
   constructor(context: TierContext, me: Balancer, options: SupervisorOptions) {
-    const { topology, clock, log, key, node, control } = context;
+    const { topology, clock, log, key, node, control, generations } = context;
     const { heartbeat, cluster } = topology;
-    const { workers, workerLimit: limit, engine, steering, reusePort, spawn } = options;
+    const {
+      workers,
+      workerLimit: limit,
+      engine,
+      steering,
+      reusePort,
+      spawn,
+      memory,
+      vips,
+      prepareHost,
+    } = options;
     this.#context = context;
     this.#clock = clock;
     this.#topology = topology;
     this.#me = me;
     this.#limit = workers * limit;
+    this.#memory = memory;
     this.#engine = { name: engine.engine, reason: engine.reason };
     this.#steering = steering;
     this.#steered = options.steered;
@@ -96,15 +134,30 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#failures = new ListenFailures(log);
     this.#conditions = new Conditions(clock);
     this.#directors.apply(directorHosts(topology), clock.now());
+    this.#vips = vips;
+    this.#host = new HostPreparation(prepareHost, log);
+    this.#book = new FlowBook(this.#limit * bookFactor, (service, key, isLive) =>
+      this.#publisher.changed(service, key, isLive),
+    );
+    this.#serveFlows();
+    this.#publisher = publishFlows({ server: control, source: this.#book, clock });
     const heartbeats = createHeartbeats({
       settings: heartbeat,
-      identity: { key, cluster, node },
+      identity: { key, cluster, node, ...(generations && { generations }) },
       log,
       clock,
       onChange: () => this.#healthChanged(),
       onReply: () => this.#healthChanged(),
     });
-    this.#upstreams = new UpstreamWatch({ heartbeats, random: Math.random, now: () => clock.now() });
+    this.#upstreams = new UpstreamWatch({
+      heartbeats,
+      table: new PickTable(memory?.buffer ?? new ArrayBuffer(PickTable.bytes(workers)), workers),
+      queues: memory !== undefined,
+      random: Math.random,
+      clock,
+      serve: (place, service) => this.#fleet.tell(place, { kind: 'serve', service }),
+      onFullness: () => this.#review(),
+    });
     this.#sources = me.sources;
     this.#upstreams.setPorts(me.sources.length, ephemeralPorts());
     this.#upstreams.apply(topology, me.name);
@@ -113,13 +166,19 @@ export class Supervisor implements TierNode, FleetEvents {
       reply: () => this.#reply(),
       intervalMs: () => this.#topology.heartbeat.intervalMs,
       clock,
+      ...(generations && { generations }),
     });
+    const table = memory === undefined ? undefined : { fd: firstInherited, workers };
+    const next = firstInherited + (memory === undefined ? 0 : 1);
     const start = {
       limit,
       engine: engine.engine,
       engineIsWish: engine.isWish,
-      ...(steering === undefined ? {} : { steered: workers }),
       reusePort,
+      table,
+      ...(steering === undefined
+        ? {}
+        : { steered: { descriptors: [next, next + 1] as const, places: workers } }),
       log: { level: log.level, bindings: log.bindings() },
     };
     this.#fleet = new WorkerFleet(
@@ -130,9 +189,10 @@ export class Supervisor implements TierNode, FleetEvents {
       every(clock, housekeepingMs, () => this.#keepHouse(), true),
       startDeadResets({
         clock,
-        dead: () => this.#upstreams.dead(),
-        reset: (upstream, most) => this.#resetDead(upstream, most),
+        doomed: () => this.#upstreams.doomed(),
+        reset: (doomed, most) => this.#reset(doomed, most),
       }),
+      every(clock, warmingMs, () => this.#upstreams.tick(), true),
     ];
     this.#complete = true;
   }
@@ -144,8 +204,9 @@ export class Supervisor implements TierNode, FleetEvents {
     if (!ready()) {
       throw new HeadgateError('HEADGATE_BALANCER_WORKERS', `${startDeaths} workers ended while they started`);
     }
-    const failure = this.#fleet.members().flatMap(({ applied }) => applied?.failures ?? [])[0];
-    if (failure !== undefined) throw listenError(failure);
+    const failures = this.#fleet.members().flatMap(({ applied }) => applied?.failures ?? []);
+    if (failures[0] !== undefined) throw listenError(failures[0]);
+    if (await this.#prepareHost()) await this.#publish();
   }
 
   async apply(topology: Topology): Promise<void> {
@@ -167,6 +228,8 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#fleet.setBeat(topology.heartbeat);
     await this.#applySources(me.sources);
     this.#upstreams.apply(topology, node);
+    this.#serveFlows();
+    await this.#prepareHost();
     await this.#publish();
     this.#review();
   }
@@ -181,8 +244,11 @@ export class Supervisor implements TierNode, FleetEvents {
       limit: this.#limit,
       engine: this.#engine,
       spreading: this.#steered,
-      counters: { ...this.#totals.all(), ...this.#fleet.stats, ...this.#upstreams.stats },
+      counters: sums(this.#totals.all(), { ...this.#fleet.stats }, this.#upstreams.stats, {
+        ...this.#flowCounters(),
+      }),
       watches: this.#upstreams.status(),
+      waiting: Object.fromEntries(this.#upstreams.waiting()),
       workers: this.#fleet
         .members()
         .map(({ pid, misses, report }) => ({ pid, misses, connections: report?.connections ?? 0 })),
@@ -197,13 +263,17 @@ export class Supervisor implements TierNode, FleetEvents {
     return (this.#closed ??= this.#close());
   }
 
-  requests(member: FleetMember, requests: readonly PickRequest[]): readonly number[] {
-    return this.#upstreams.answer(member.id, requests);
+  requests(member: FleetMember, requests: readonly WorkerRequest[]): readonly number[] {
+    return this.#upstreams.answer(member.place, requests);
   }
 
   report(_member: FleetMember, { counters }: WorkerReport): void {
     this.#totals.add(counters);
     this.#workersChanged();
+  }
+
+  flows(member: FleetMember, frame: unknown): boolean {
+    return this.#book.take(member.id, frame);
   }
 
   applied(): void {
@@ -214,8 +284,9 @@ export class Supervisor implements TierNode, FleetEvents {
   }
 
   gone(member: FleetMember, served: boolean): void {
-    this.#upstreams.workerGone(member.id);
+    this.#upstreams.workerGone(member.place);
     this.#steering?.gone(member.place);
+    this.#book.workerGone(member.id);
     if (!served) this.#unservedDeaths++;
     this.#workersChanged();
   }
@@ -235,11 +306,22 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#responder.close();
     this.#conditions.close();
     await this.#fleet.close();
+    this.#memory?.close();
     this.#steering?.close();
+    this.#publisher.close();
+    await this.#host.undo();
   }
 
   #config(): WorkerConfig {
-    const services = workerServices(this.#topology, this.#me, this.#directors.hosts());
+    const nowMs = this.#clock.now();
+    const atVip = servicesOf(this.#topology, this.#me.name).filter(
+      (service) =>
+        this.#vipNeeds.listens(service, nowMs) && this.#host.ready(service.listen.host) !== undefined,
+    );
+    const services = workerServices(this.#topology, this.#me, {
+      directorHosts: this.#directors.hosts(),
+      atVip: new Set(atVip.map(({ name }) => name)),
+    });
     const groups = this.#groups.assign(services.map(({ endpoint }) => formatEndpoint(endpoint)));
     return {
       revision: this.#revision,
@@ -249,6 +331,7 @@ export class Supervisor implements TierNode, FleetEvents {
         group: groups.get(formatEndpoint(service.endpoint))!,
       })),
       upstreams: this.#upstreams.forWorkers(),
+      plan: this.#upstreams.plan,
       sources: this.#sources,
     };
   }
@@ -257,6 +340,33 @@ export class Supervisor implements TierNode, FleetEvents {
     const revision = ++this.#revision;
     this.#fleet.publish(this.#config());
     await this.#conditions.when(() => this.#fleet.hasApplied(revision), applyTimeoutMs);
+  }
+
+  /** Remembers the services, and wants their VIPs on the host; whether there are any. */
+  async #prepareHost(): Promise<boolean> {
+    this.#vipNeeds.apply(this.#vips(this.#topology, this.#me), this.#clock.now());
+    await this.#keepHost();
+    return this.#vipNeeds.vips().size > 0;
+  }
+
+  #keepHost(): Promise<void> {
+    const services = servicesOf(this.#topology, this.#me.name);
+    const isDemanded = services.some(({ forwarding }) => forwarding === 'dr' || forwarding === 'tun');
+    return this.#host.apply(this.#vipNeeds.vips(), directorHosts(this.#topology), isDemanded);
+  }
+
+  #serveFlows(): void {
+    this.#book.serve(servicesOf(this.#topology, this.#me.name).map(({ name }) => name));
+  }
+
+  #flowCounters(): Readonly<Record<string, number>> {
+    const { flowBacklogsDropped, ...published } = this.#publisher.stats();
+    const ofWorkers = this.#totals.get('flowBacklogsDropped');
+    return {
+      ...published,
+      flowBacklogsDropped: flowBacklogsDropped + ofWorkers,
+      flowsUnreported: this.#book.overflows,
+    };
   }
 
   /** Addresses that are not of this machine are told and not used: every connect from them would fail. */
@@ -271,9 +381,9 @@ export class Supervisor implements TierNode, FleetEvents {
   }
 
   #watchPorts(): void {
-    const { picksShortOfPorts } = this.#upstreams.stats;
-    const isShort = picksShortOfPorts > this.#shortPicks;
-    this.#shortPicks = picksShortOfPorts;
+    const { portsFull = 0, portsExhausted = 0 } = this.#upstreams.stats;
+    const isShort = portsFull + portsExhausted > this.#shortages;
+    this.#shortages = portsFull + portsExhausted;
     if (isShort && !this.#isShort) {
       this.#context.log.warn(
         `no source port is left towards a chat server (${this.#upstreams.mostPerServer} connections at the most to each); ` +
@@ -285,12 +395,13 @@ export class Supervisor implements TierNode, FleetEvents {
 
   #keepHouse(): void {
     this.#watchPorts();
-    // Ports become free again, and with them room, without a word from anybody.
-    this.#review();
     this.#rate.sample(this.#totals.get('accepted'));
     this.#upstreams.sweep();
+    const nowMs = this.#clock.now();
+    if (this.#vipNeeds.expire((service) => this.#book.count(service) > 0)) void this.#keepHost();
     const retry = this.#failures.any && ++this.#rounds % retryRounds === 0;
-    if (this.#directors.expire(this.#clock.now()) || retry) void this.#publish();
+    const hasParted = this.#vipNeeds.hasParted(nowMs);
+    if (this.#directors.expire(nowMs) || hasParted || retry) void this.#publish();
   }
 
   #healthChanged(): void {
@@ -305,9 +416,9 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#conditions.wake();
   }
 
-  #resetDead(upstream: string, most: number): void {
+  #reset({ key, services }: Doomed, most: number): void {
     const share = Math.ceil(most / Math.max(1, this.#fleet.members().length));
-    this.#fleet.broadcast({ kind: 'reset', upstream, most: share });
+    this.#fleet.broadcast({ kind: 'reset', upstream: key, services, most: share });
   }
 
   #connections(): number {
@@ -320,16 +431,22 @@ export class Supervisor implements TierNode, FleetEvents {
 
   #reply(): HeartbeatReply {
     const members = this.#fleet.members();
-    const full = members.some(({ report }) => report?.full);
-    const services = servicesOf(this.#topology, this.#me.name).map(({ name }) => {
+    const full = members.some(({ report }) => report?.full === true);
+    const services = servicesOf(this.#topology, this.#me.name).map(({ name, forwarding, listen }) => {
       const state = readinessOf({
         draining: this.#isDraining(),
         listening: members.some(({ applied }) => applied?.listening.includes(name)),
-        full: full === true || this.#upstreams.isShortOfPorts(name),
+        full: full || this.#upstreams.isFull(name),
         canTake: this.#upstreams.canTake(name),
       });
       const connections = members.reduce((sum, { report }) => sum + (report?.services[name] ?? 0), 0);
-      return [name, { state, connections }] as const;
+      const takes = takesOf({
+        forwarding,
+        listensOwn: members.some(({ applied }) => applied?.listening.includes(name)),
+        listensVip: members.some(({ applied }) => applied?.listeningVip.includes(name)),
+        unwraps: this.#host.ready(listen.host) === 'tun',
+      });
+      return [name, { state, connections, takes }] as const;
     });
     return {
       services: Object.fromEntries(services),
@@ -340,7 +457,9 @@ export class Supervisor implements TierNode, FleetEvents {
 
   /** Tells the directors at once when the readiness of a service changed. */
   #review(): void {
-    const readiness = Object.entries(this.#reply().services).map(([name, { state }]) => `${name}: ${state}`);
+    const readiness = Object.entries(this.#reply().services).map(
+      ([name, { state, takes }]) => `${name}: ${state}, takes ${takes?.join(' and ') || 'nothing'}`,
+    );
     if (readiness.join() === this.#announced) return;
     this.#announced = readiness.join();
     this.#context.log.info({ readiness }, 'readiness changed');
@@ -350,4 +469,12 @@ export class Supervisor implements TierNode, FleetEvents {
 
 function directorHosts({ directors }: Topology): readonly string[] {
   return directors.map(({ host }) => host);
+}
+
+/** Counters of several sources; those of one name added. */
+function sums(...sources: readonly Readonly<Record<string, number>>[]): Readonly<Record<string, number>> {
+  const totals = new Map<string, number>();
+  for (const source of sources)
+    for (const [name, count] of Object.entries(source)) totals.set(name, (totals.get(name) ?? 0) + count);
+  return Object.fromEntries(totals);
 }

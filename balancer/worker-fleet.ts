@@ -5,7 +5,7 @@ import { RespawnDelay } from './respawn-delay.ts';
 import { WorkerBeat } from './worker-beat.ts';
 import type { SpawnWorker, WorkerProcess } from './worker-process.ts';
 import type {
-  PickRequest,
+  WorkerRequest,
   ToWorker,
   WorkerApplied,
   WorkerConfig,
@@ -27,7 +27,7 @@ export interface BeatSettings {
 /** One worker; its `id` is never used again. */
 export interface FleetMember {
   readonly id: number;
-  /** From 0; whoever replaces it has the same. */
+  /** From 0; its successor gets it again. */
   readonly place: number;
   readonly pid: number;
   readonly misses: number;
@@ -40,8 +40,10 @@ export interface FleetMember {
 /** What a fleet tells its owner. */
 export interface FleetEvents {
   /** Answers a batch of picks: pairs of request and upstream id laid end to end. */
-  requests(member: FleetMember, requests: readonly PickRequest[]): readonly number[];
+  requests(member: FleetMember, requests: readonly WorkerRequest[]): readonly number[];
   report(member: FleetMember, report: WorkerReport): void;
+  /** A frame of a worker's flow reports; false when it was not understood. */
+  flows(member: FleetMember, frame: unknown): boolean;
   applied(member: FleetMember, applied: WorkerApplied): void;
   /** The worker and its connections are gone; `served`: it had taken over a config before. */
   gone(member: FleetMember, served: boolean): void;
@@ -72,7 +74,7 @@ interface Member {
   readonly place: number;
   readonly pid: number;
   readonly process: WorkerProcess;
-  readonly slot: RespawnDelay;
+  readonly respawn: RespawnDelay;
   readonly bornMs: number;
   readonly beat: WorkerBeat;
   misses: number;
@@ -109,6 +111,11 @@ export class WorkerFleet {
   publish(config: WorkerConfig): void {
     this.#config = config;
     this.broadcast({ kind: 'config', config });
+  }
+
+  /** To the worker at a place, when there is one. */
+  tell(place: number, message: ToWorker): void {
+    for (const member of this.#members.values()) if (member.place === place) member.process.send(message);
   }
 
   broadcast(message: ToWorker): void {
@@ -153,7 +160,7 @@ export class WorkerFleet {
     return every(this.#options.clock, this.#beat.intervalMs, () => this.#beatAll(), true);
   }
 
-  #spawn(place: number, slot: RespawnDelay): void {
+  #spawn(place: number, respawn: RespawnDelay): void {
     const { spawn, clock, start, log } = this.#options;
     const process = spawn();
     const id = this.#nextId++;
@@ -162,7 +169,7 @@ export class WorkerFleet {
       place,
       pid: process.pid,
       process,
-      slot,
+      respawn,
       bornMs: clock.now(),
       beat: new WorkerBeat(),
       misses: 0,
@@ -181,7 +188,7 @@ export class WorkerFleet {
   #receive(member: Member, message: unknown): void {
     const { events, log } = this.#options;
     const checked = checkWorkerMessage(message);
-    if (checked === undefined) {
+    if (checked === undefined || (checked.kind === 'flows' && !events.flows(member, checked.frame))) {
       if (this.stats.badWorkerMessages++ === 0)
         log.error({ worker: member.pid }, 'a worker sent nonsense; dropped');
     } else if (checked.kind === 'requests') {
@@ -193,7 +200,7 @@ export class WorkerFleet {
     } else if (checked.kind === 'report') {
       member.report = checked;
       events.report(member, checked);
-    } else {
+    } else if (checked.kind === 'applied') {
       member.applied = checked;
       events.applied(member, checked);
     }
@@ -240,14 +247,14 @@ export class WorkerFleet {
       log.error(facts, `worker ended (${why}); its connections are lost`);
       return;
     }
-    const delayMs = member.slot.next(clock.now() - member.bornMs);
+    const delayMs = member.respawn.next(clock.now() - member.bornMs);
     log.error(
       { ...facts, replacedInMs: delayMs },
       `worker ended (${why}); its connections are lost, another takes its place`,
     );
     const timer = clock.after(delayMs, () => {
       this.#respawns.delete(timer);
-      this.#spawn(member.place, member.slot);
+      this.#spawn(member.place, member.respawn);
     });
     this.#respawns.add(timer);
   }

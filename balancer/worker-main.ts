@@ -3,10 +3,11 @@ import pino from 'pino';
 import { systemClock } from '../lib/clock/index.ts';
 import { linuxAvailable, signalOnParentDeath } from '../lib/linux/index.ts';
 import { createRelayFor, createWithFallback } from '../lib/relay/index.ts';
+import { SharedMemory } from '../lib/shared-memory/index.ts';
 import { describeError } from '../lib/errors/index.ts';
-import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
+import { PickTable } from './pick-table.ts';
 import { SteeredWorker } from './steering/index.ts';
-import { firstInherited } from './worker-process.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
 import { Worker } from './worker.ts';
 
 /** Most bytes of log waiting for a reader that is slow; what comes then is dropped and counted. */
@@ -27,11 +28,15 @@ function send(message: FromWorker, sent?: () => void): void {
   process.send?.(message, undefined, {}, () => sent?.());
 }
 
+function openTable({ fd, workers }: NonNullable<WorkerStart['table']>): PickTable {
+  return new PickTable(SharedMemory.open(fd, PickTable.bytes(workers)).buffer, workers);
+}
+
 /** Undefined, and told once, when it cannot be: the kernel's hash finds this worker too. */
-function steeringOf({ steered: places, place }: WorkerStart, log: pino.Logger): SteeredWorker | undefined {
-  if (places === undefined) return undefined;
+function steeringOf({ steered, place }: WorkerStart, log: pino.Logger): SteeredWorker | undefined {
+  if (steered === undefined) return undefined;
   try {
-    return new SteeredWorker({ descriptors: [firstInherited, firstInherited + 1], places, place });
+    return new SteeredWorker({ ...steered, place });
   } catch (error) {
     log.warn(`not steered by load: ${describeError(error)}`);
     return undefined;
@@ -47,6 +52,7 @@ process.on('message', (message: ToWorker) => {
   const log = pino({ level: start.log.level }, output).child({ ...start.log.bindings, worker: process.pid });
   worker = new Worker({
     start,
+    table: start.table === undefined ? undefined : openTable(start.table),
     clock: systemClock,
     log,
     createRelay: createWithFallback({ ...createRelayFor(start.engine), isWish: start.engineIsWish }, (why) =>

@@ -1,7 +1,9 @@
 /** What a supervisor and its workers say to each other over the IPC channel of fork(). Plain JSON. */
 import type { Endpoint } from '../lib/address/index.ts';
-import type { EngineName, RelaySettings } from '../lib/relay/index.ts';
+import type { Json } from '../lib/control/index.ts';
+import type { AcceptedHeaders, EngineName, RelaySettings } from '../lib/relay/index.ts';
 import type { ProxyProtocolSend } from '../topology/index.ts';
+import type { PickPlan } from './pick-plan.ts';
 
 /** What a worker is told once, before anything else. */
 export interface WorkerStart {
@@ -10,26 +12,37 @@ export interface WorkerStart {
   readonly engine: EngineName;
   /** The engine was asked for by name: no other may take its place. */
   readonly engineIsWish: boolean;
-  /** Number of the worker among those of the node, from 0; whoever replaces it has the same. */
-  readonly place: number;
-  /** How many places there are, when the listeners are steered by load; its descriptors are in worker-process.ts. */
-  readonly steered?: number;
   /** Share the listeners' ports with the other workers. */
   readonly reusePort: boolean;
+  /** Its column in the pick table, from 0; a successor in the fleet gets it again. */
+  readonly place: number;
+  /** The pick table as an inherited descriptor; undefined: the supervisor is asked for every pick. */
+  readonly table: { readonly fd: number; readonly workers: number } | undefined;
+  /** The maps that steer connections to workers, as inherited descriptors; absent: the kernel's hash finds them. */
+  readonly steered?: {
+    readonly descriptors: readonly [loads: number, sockets: number];
+    readonly places: number;
+  };
   readonly log: { readonly level: string; readonly bindings: Readonly<Record<string, unknown>> };
 }
 
-/** One service as a worker serves it. */
+/** Where a service is listened for: at the balancer's own address, or at the VIP, as packets of dr and tun have it. */
+export type ListenPlace = 'own' | 'vip';
+
+/** One service as a worker serves it at one place. */
 export interface WorkerService {
   readonly name: string;
+  readonly place: ListenPlace;
   readonly endpoint: Endpoint;
   /** Number of the listener among those of the node, for steering. */
   readonly group?: number;
   readonly backlog: number;
   /** PROXY headers to expect, outermost first. */
-  readonly acceptProxy: readonly ('v1' | 'v2' | 'any')[];
-  /** TCP peers that may connect. */
-  readonly allowFrom: readonly string[];
+  readonly acceptProxy: AcceptedHeaders;
+  /** Directors whose own sockets connect here, and the headers they send; their connections are in no flow report. */
+  readonly forwarders: { readonly peers: readonly string[]; readonly acceptProxy: AcceptedHeaders };
+  /** TCP peers that may connect; null: everybody. */
+  readonly allowFrom: readonly string[] | null;
   readonly sendProxy: ProxyProtocolSend;
   readonly settings: RelaySettings;
 }
@@ -40,6 +53,8 @@ export interface WorkerUpstream {
   readonly key: string;
   readonly name: string;
   readonly endpoint: Endpoint;
+  /** Its row in the pick table. */
+  readonly row: number;
 }
 
 /** Everything a worker runs by; replaced whole. */
@@ -50,6 +65,8 @@ export interface WorkerConfig {
   readonly accepting: boolean;
   readonly services: readonly WorkerService[];
   readonly upstreams: readonly WorkerUpstream[];
+  /** What is picked from, beside the pick table. */
+  readonly plan: PickPlan;
   /** Addresses of this machine that connections come from, in turns; empty: the kernel chooses. */
   readonly sources: readonly string[];
 }
@@ -60,19 +77,35 @@ export type ToWorker =
   /** Pairs laid end to end: request number, id of the upstream picked (0: none). */
   | { readonly kind: 'answers'; readonly answers: readonly number[] }
   | { readonly kind: 'ping'; readonly beat: number }
-  /** End up to `most` connections to an upstream that is dead. */
-  | { readonly kind: 'reset'; readonly upstream: string; readonly most: number };
+  /** There may be room for the longest waiting client of the service, which is one of this worker. */
+  | { readonly kind: 'serve'; readonly service: string }
+  /** End up to `most` connections to an upstream, of these services or (undefined) all. */
+  | {
+      readonly kind: 'reset';
+      readonly upstream: string;
+      readonly services: readonly string[] | undefined;
+      readonly most: number;
+    };
 
-/** One entry of a batch: ask for an upstream; a place is free again; the same because connecting failed, or found no port. */
-export type PickRequest =
+/**
+ * One entry of a batch. Where the supervisor picks: ask for an upstream; a place is free again; the same because
+ * connecting failed. Where the worker picks itself: connecting failed, look at the upstream; there is room for a client
+ * that waits in another worker; the service became full, or has room again. Of both: a connect found no source port, and
+ * the place is free again already where the worker picks.
+ */
+export type WorkerRequest =
   | readonly ['pick', request: number, service: string, host: string, port: number, tried: readonly number[]]
   | readonly ['release', upstream: number]
   | readonly ['failed', upstream: number]
-  | readonly ['ports', upstream: number];
+  | readonly ['probe', upstream: number]
+  | readonly ['ports', upstream: number]
+  | readonly ['room', service: string]
+  | readonly ['fullness', service: string];
 
 /** A listener that could not be opened. */
 export interface ListenFailure {
   readonly service: string;
+  readonly place: ListenPlace;
   /** Code of the HeadgateError, empty when it was another error. */
   readonly code: string;
   readonly message: string;
@@ -96,14 +129,18 @@ export interface WorkerReport {
 export interface WorkerApplied {
   readonly kind: 'applied';
   readonly revision: number;
-  /** Services it listens for. */
+  /** Services it listens for at the balancer's address. */
   readonly listening: readonly string[];
+  /** Services it listens for at their VIP. */
+  readonly listeningVip: readonly string[];
   readonly failures: readonly ListenFailure[];
 }
 
 export type FromWorker =
-  | { readonly kind: 'requests'; readonly requests: readonly PickRequest[] }
+  | { readonly kind: 'requests'; readonly requests: readonly WorkerRequest[] }
   | { readonly kind: 'pong'; readonly beat: number }
+  /** A frame of lib/flow-report about the connections that no director forwarded. */
+  | { readonly kind: 'flows'; readonly frame: Json }
   | WorkerReport
   | WorkerApplied;
 

@@ -1,3 +1,5 @@
+import { sameEndpoint } from '../lib/address/index.ts';
+import type { AcceptedHeaders } from '../lib/relay/index.ts';
 import type { Balancer, Service, Topology } from '../topology/index.ts';
 import type { WorkerService } from './worker-protocol.ts';
 
@@ -12,26 +14,71 @@ export function servicesOf(topology: Topology, balancer: string): readonly Servi
   return topology.services.filter(({ balancers }) => balancers.includes(balancer));
 }
 
-/**
- * What the workers of `balancer` listen for. In proxy forwarding, the only one without privileges, each connection
- * comes from a director and begins with a PROXY v2 header; behind it the one of what stands before headgate, if any.
- */
+/** What the listeners of a balancer depend on besides its topology. */
+export interface ListenNeeds {
+  /** Hosts that directors connect from with sockets of their own. */
+  readonly directorHosts: readonly string[];
+  /** Services to be listened for at their VIP as well. */
+  readonly atVip: ReadonlySet<string>;
+}
+
+/** What the workers of `balancer` listen for, in the order of the file. */
 export function workerServices(
   topology: Topology,
   balancer: Balancer,
-  directorHosts: readonly string[],
+  needs: ListenNeeds,
 ): readonly WorkerService[] {
-  return servicesOf(topology, balancer.name).map((service) => {
-    const { name, listen, proxyProtocol, connectTimeoutMs, keepaliveMs, userTimeoutMs, bufferBytes } =
-      service;
-    return {
-      name,
-      endpoint: { host: balancer.host, port: balancer.ports[name] ?? listen.port },
-      backlog: listenBacklog,
-      acceptProxy: proxyProtocol.accept === 'off' ? ['v2'] : ['v2', proxyProtocol.accept],
-      allowFrom: directorHosts,
-      sendProxy: proxyProtocol.send,
-      settings: { connectTimeoutMs, keepaliveMs, userTimeoutMs, bufferBytes, headerTimeoutMs },
-    };
+  return servicesOf(topology, balancer.name).flatMap((service) => {
+    const own = atOwnAddress(service, balancer, needs.directorHosts);
+    const isSame = sameEndpoint(own.endpoint, service.listen);
+    return needs.atVip.has(service.name) && !isSame ? [own, atVip(service)] : [own];
   });
+}
+
+/**
+ * At its own address a balancer meets directors' sockets, which must send a PROXY v2 header, and behind it the one of
+ * what stands before headgate, if any. With nat the clients themselves arrive here too, and with fullnat they arrive
+ * with the address of a director, which then sends no header.
+ */
+function atOwnAddress(
+  service: Service,
+  { host, ports }: Balancer,
+  directors: readonly string[],
+): WorkerService {
+  const { forwarding } = service;
+  const headers = clientHeaders(service);
+  return {
+    ...common(service),
+    place: 'own',
+    endpoint: { host, port: ports[service.name] ?? service.listen.port },
+    acceptProxy: headers,
+    forwarders: { peers: directors, acceptProxy: forwarding === 'fullnat' ? headers : ['v2', ...headers] },
+    allowFrom: forwarding === 'nat' ? null : directors,
+  };
+}
+
+/** At the VIP clients arrive as they are: no director has a socket in between. */
+function atVip(service: Service): WorkerService {
+  return {
+    ...common(service),
+    place: 'vip',
+    endpoint: service.listen,
+    acceptProxy: clientHeaders(service),
+    forwarders: { peers: [], acceptProxy: [] },
+    allowFrom: null,
+  };
+}
+
+function common(service: Service): Pick<WorkerService, 'name' | 'backlog' | 'sendProxy' | 'settings'> {
+  const { name, proxyProtocol, connectTimeoutMs, keepaliveMs, userTimeoutMs, bufferBytes } = service;
+  return {
+    name,
+    backlog: listenBacklog,
+    sendProxy: proxyProtocol.send,
+    settings: { connectTimeoutMs, keepaliveMs, userTimeoutMs, bufferBytes, headerTimeoutMs },
+  };
+}
+
+function clientHeaders({ proxyProtocol }: Service): AcceptedHeaders {
+  return proxyProtocol.accept === 'off' ? [] : [proxyProtocol.accept];
 }

@@ -14,13 +14,19 @@ import type {
 import { connectionFields } from './connection-log.ts';
 import { isFull } from './fullness.ts';
 import { IpcPicker } from './picker-ipc.ts';
+import { SharedPicker } from './picker-shared.ts';
+import type { Picked, Picker } from './picker.ts';
+import { emptyPlan } from './pick-plan.ts';
+import type { PickTable } from './pick-table.ts';
 import { SourceAddresses } from './source-addresses.ts';
 import { pendingMs, type SteeredWorker } from './steering/index.ts';
+import { WorkerFlows } from './worker-flows.ts';
 import { WorkerListeners } from './worker-listeners.ts';
 import type {
   FromWorker,
   ToWorker,
   WorkerConfig,
+  WorkerRequest,
   WorkerService,
   WorkerStart,
   WorkerUpstream,
@@ -32,6 +38,8 @@ const reportIntervalMs = 200;
 
 export interface WorkerOptions {
   readonly start: WorkerStart;
+  /** What it picks from; undefined: it asks the supervisor. */
+  readonly table: PickTable | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly createRelay: CreateRelay;
@@ -51,13 +59,23 @@ export class Worker implements Router {
   readonly #recordsDropped: () => number;
   readonly #relay: Relay;
   readonly #listeners: WorkerListeners;
-  readonly #picker: IpcPicker;
+  readonly #picker: Picker;
+  readonly #shared: SharedPicker | undefined;
+  readonly #asking: IpcPicker | undefined;
+  readonly #flows: WorkerFlows;
   readonly #reports = new ReportWriter();
   readonly #reporting: Timer;
   readonly #steering: SteeredWorker | undefined;
   readonly #expiring: Timer | undefined;
-  #config: WorkerConfig = { revision: 0, accepting: false, services: [], upstreams: [], sources: [] };
   readonly #sources = new SourceAddresses();
+  #config: WorkerConfig = {
+    revision: 0,
+    accepting: false,
+    services: [],
+    upstreams: [],
+    plan: emptyPlan,
+    sources: [],
+  };
   #byId = new Map<number, WorkerUpstream>();
   #byKey = new Map<string, WorkerUpstream>();
   #applying: Promise<void> = Promise.resolve();
@@ -66,7 +84,7 @@ export class Worker implements Router {
   readonly #clients = new Set<number>();
   readonly #liveByService = new Map<string, number>();
 
-  constructor({ start, clock, log, createRelay, steering, send, recordsDropped }: WorkerOptions) {
+  constructor({ start, table, clock, log, createRelay, steering, send, recordsDropped }: WorkerOptions) {
     this.#log = log;
     this.#send = send;
     this.#recordsDropped = recordsDropped;
@@ -80,11 +98,18 @@ export class Worker implements Router {
     this.#listeners = new WorkerListeners(this.#relay, start.reusePort, (listener, service) =>
       this.#steer(listener, service),
     );
-    this.#picker = new IpcPicker({
+    const options = {
       clock,
-      send: (requests, sent) => send({ kind: 'requests', requests }, sent),
-      upstream: (id) => this.#byId.get(id),
-    });
+      send: (requests: readonly WorkerRequest[], sent: () => void) =>
+        send({ kind: 'requests', requests }, sent),
+      upstream: (id: number) => this.#byId.get(id),
+    };
+    if (table === undefined) this.#picker = this.#asking = new IpcPicker(options);
+    else {
+      const { place } = start;
+      this.#picker = this.#shared = new SharedPicker({ ...options, table, place, random: Math.random });
+    }
+    this.#flows = new WorkerFlows({ clock, send: (frame, sent) => send({ kind: 'flows', frame }, sent) });
     this.#reporting = every(clock, reportIntervalMs, () => this.#report(), true);
     this.#steering = steering;
     if (steering !== undefined)
@@ -93,34 +118,35 @@ export class Worker implements Router {
 
   /** Takes a message of the supervisor. */
   receive(message: ToWorker): void {
-    if (message.kind === 'answers') this.#picker.answer(message.answers);
+    if (message.kind === 'answers') this.#asking?.answer(message.answers);
+    else if (message.kind === 'serve') this.#shared?.serve(message.service);
     else if (message.kind === 'ping') this.#send({ kind: 'pong', beat: message.beat });
-    else if (message.kind === 'reset') this.#relay.reset(message.upstream, message.most);
+    else if (message.kind === 'reset') this.#reset(message);
     else if (message.kind === 'config') this.#take(message.config);
   }
 
-  async route(client: RelayClient, tried: readonly string[]): Promise<Destination | null> {
+  route(client: RelayClient, tried: readonly string[]): Destination | null | Promise<Destination | null> {
     if (tried.length === 0) {
       this.#clients.add(client.id);
       this.#count(client.service, 1);
+      this.#flows.began(client);
       this.#connectionsChanged();
     }
-    const triedIds = tried.flatMap((key) => this.#byKey.get(key)?.id ?? []);
-    const upstream = await this.#picker.pick(client.service, client.source, triedIds);
-    if (upstream === null) return null;
-    const { key: id, endpoint } = upstream;
-    const localAddress = this.#sources.take(id, endpoint.host);
-    return {
-      id,
-      endpoint,
-      ...(localAddress === undefined ? {} : { localAddress }),
-      ...this.#preface(client),
-    };
+    const { id: connection, service, source } = client;
+    const picked = this.#picker.pick({
+      service,
+      client: source,
+      tried: tried.flatMap((id) => this.#upstreamOf(id)?.id ?? []),
+      connection,
+    });
+    return picked instanceof Promise
+      ? picked.then((upstream) => this.#destination(client, upstream))
+      : this.#destination(client, picked);
   }
 
-  failed(_client: RelayClient, { id: key, localAddress }: Destination, error: HeadgateError): void {
-    this.#sources.give(key, localAddress);
-    const id = this.#byKey.get(key)?.id;
+  failed(_client: RelayClient, destination: Destination, error: HeadgateError): void {
+    this.#sources.give(upstreamKeyOf(destination.id), destination.localAddress);
+    const id = this.#upstreamOf(destination.id)?.id;
     if (id === undefined) return;
     // Other failures say nothing of the upstream: the client left, or this process ran out of something.
     const accused =
@@ -131,13 +157,17 @@ export class Worker implements Router {
   }
 
   ended(record: ConnectionRecord): void {
-    const id = record.destination === null ? undefined : this.#byKey.get(record.destination.id)?.id;
+    const { client, destination } = record;
+    if (destination === null) this.#picker.leave(client.id);
+    else this.#sources.give(upstreamKeyOf(destination.id), destination.localAddress);
+    const id = destination === null ? undefined : this.#upstreamOf(destination.id)?.id;
     if (id !== undefined) this.#picker.release(id);
-    if (record.destination !== null)
-      this.#sources.give(record.destination.id, record.destination.localAddress);
-    if (this.#clients.delete(record.client.id)) this.#count(record.client.service, -1);
+    if (this.#clients.delete(client.id)) {
+      this.#count(client.service, -1);
+      this.#flows.ended(client);
+    }
     this.#log.info(
-      connectionFields(record, (key) => this.#byKey.get(key)?.name),
+      connectionFields(record, (one) => this.#upstreamOf(one)?.name),
       'connection ended',
     );
     this.#connectionsChanged();
@@ -147,6 +177,8 @@ export class Worker implements Router {
   async close(): Promise<void> {
     this.#reporting.cancel();
     this.#expiring?.cancel();
+    this.#shared?.close();
+    this.#flows.close();
     await this.#relay.close();
   }
 
@@ -156,6 +188,7 @@ export class Worker implements Router {
     // The supervisor lists an upstream as long as it holds connections, so nothing held here is forgotten.
     this.#byId = new Map(config.upstreams.map((upstream) => [upstream.id, upstream]));
     this.#byKey = new Map(config.upstreams.map((upstream) => [upstream.key, upstream]));
+    this.#shared?.configure(config.plan);
     this.#applying = this.#applying.then(() => this.#applyListeners(config));
   }
 
@@ -169,9 +202,36 @@ export class Worker implements Router {
     this.#send({
       kind: 'applied',
       revision: config.revision,
-      listening: this.#listeners.listening,
+      listening: this.#listeners.listening('own'),
+      listeningVip: this.#listeners.listening('vip'),
       failures,
     });
+  }
+
+  #destination(client: RelayClient, picked: Picked): Destination | null {
+    if (picked === null) return null;
+    const { key, endpoint } = picked;
+    const localAddress = this.#sources.take(key, endpoint.host);
+    return {
+      id: destinationId(client.service, key),
+      endpoint,
+      ...(localAddress === undefined ? {} : { localAddress }),
+      ...this.#preface(client),
+    };
+  }
+
+  #upstreamOf(id: string): WorkerUpstream | undefined {
+    return this.#byKey.get(upstreamKeyOf(id));
+  }
+
+  /** Ends connections to an upstream, of all services that have any when none are named. */
+  #reset({ upstream, services, most }: Extract<ToWorker, { readonly kind: 'reset' }>): void {
+    let left = most;
+    for (const id of this.#relay.destinations().keys()) {
+      const [service = ''] = id.split(' ', 1);
+      if (upstreamKeyOf(id) === upstream && (services === undefined || services.includes(service)))
+        left -= this.#relay.reset(id, left);
+    }
   }
 
   #preface({ service, source, destination }: RelayClient): { preface?: Uint8Array } {
@@ -191,7 +251,12 @@ export class Worker implements Router {
       connections,
       services: Object.fromEntries(this.#liveByService),
       full: (this.#full = isFull(this.#full, connections, this.#limit)),
-      counters: { ...relayCounters, ...this.#picker.stats, recordsDropped: this.#recordsDropped() },
+      counters: {
+        ...relayCounters,
+        ...this.#picker.stats,
+        recordsDropped: this.#recordsDropped(),
+        flowBacklogsDropped: this.#flows.dropped,
+      },
     };
   }
 
@@ -221,4 +286,13 @@ export class Worker implements Router {
 function isOutOfPorts({ code, facts }: HeadgateError): boolean {
   const answer = facts['code'];
   return code === 'HEADGATE_RELAY_CONNECT_LOCAL' && (answer === 'EADDRNOTAVAIL' || answer === 'EADDRINUSE');
+}
+
+/** The relay knows a chat server once per service, so that the connections of one service can be ended. */
+function destinationId(service: string, key: string): string {
+  return `${service} ${key}`;
+}
+
+function upstreamKeyOf(id: string): string {
+  return id.slice(id.indexOf(' ') + 1);
 }

@@ -1,7 +1,8 @@
 import { addBalancer, addChatServer, addDirector } from '../topology/index.ts';
 import type { Command } from './command.ts';
 import { parseOptions, usageError } from './options.ts';
-import { editFile, wholeNumber, wordsAndFile } from './topology-arguments.ts';
+import { wholeNumber, wordsAndFile } from './topology-arguments.ts';
+import { changeOptions, changeOptionsHelp, changeTopology } from './topology-change.ts';
 
 const options = {
   host: { type: 'string' },
@@ -10,6 +11,8 @@ const options = {
   control: { type: 'string' },
   weight: { type: 'string' },
   probe: { type: 'string' },
+  'max-connections': { type: 'string' },
+  backup: { type: 'boolean' },
   service: { type: 'string', multiple: true },
 } as const;
 type Option = keyof typeof options;
@@ -18,7 +21,7 @@ type Option = keyof typeof options;
 const kinds: Readonly<Record<string, readonly [Option, ...Option[]]>> = {
   director: ['host', 'control'],
   balancer: ['host', 'port', 'control', 'weight', 'service'],
-  chatserver: ['address', 'control', 'weight', 'probe', 'service'],
+  chatserver: ['address', 'control', 'weight', 'probe', 'max-connections', 'backup', 'service'],
 };
 
 /** Adds a node to a topology file. */
@@ -29,15 +32,18 @@ export const topologyAdd: Command = {
        headgate topology add balancer   NAME --host ADDRESS [--port PORT] [--control PORT] [--weight N]
                                         [--service NAME]... [FILE]
        headgate topology add chatserver NAME --address ADDRESS:PORT [--control PORT] [--weight N]
-                                        [--probe headgate|tcp|off] [--service NAME]... [FILE]
+                                        [--probe headgate|tcp|off] [--max-connections N] [--backup]
+                                        [--service NAME]... [options] [FILE]
 
 Comments and layout of the file stay. --service also puts the node on the list of a service that names its own
 nodes. What would make the topology invalid is refused. FILE defaults to $HEADGATE_TOPOLOGY.
 
+${changeOptionsHelp}
+
 examples: headgate topology add balancer b3 --host 127.0.1.3 examples/local/topology.yaml
           headgate topology add chatserver c4 --address 127.0.2.4:7000 examples/local/topology.yaml`,
   async run(args, io) {
-    const { values, positionals } = parseOptions(args, options);
+    const { values, positionals } = parseOptions(args, { ...options, ...changeOptions });
     const [kind = ''] = positionals;
     const allowed = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
     if (allowed === undefined) {
@@ -48,7 +54,9 @@ examples: headgate topology add balancer b3 --host 127.0.1.3 examples/local/topo
     }
     const { words, file } = wordsAndFile(positionals, ['KIND', 'NAME'], io);
     const name = words[1] ?? '';
-    const surplus = Object.keys(values).find((option) => !(allowed as readonly string[]).includes(option));
+    const surplus = Object.keys(values).find(
+      (option) => Object.hasOwn(options, option) && !(allowed as readonly string[]).includes(option),
+    );
     if (surplus !== undefined) throw usageError(`a ${kind} has no --${surplus}`);
     const place = values[allowed[0]];
     if (typeof place !== 'string') throw usageError(`--${allowed[0]} missing`);
@@ -61,12 +69,22 @@ examples: headgate topology add balancer b3 --host 127.0.1.3 examples/local/topo
       if (kind === 'director') return addDirector(text, name, { host: place, ...common }, file);
       if (kind === 'chatserver') {
         const heartbeat = values.probe === undefined ? {} : { heartbeat: { probe: values.probe } };
-        return addChatServer(text, name, { address: place, ...common, ...shared, ...heartbeat }, file);
+        const role = {
+          ...pick({ maxConnections: wholeNumber(values['max-connections'], '--max-connections') }),
+          ...pick({ backup: values.backup }),
+        };
+        return addChatServer(
+          text,
+          name,
+          { address: place, ...common, ...shared, ...heartbeat, ...role },
+          file,
+        );
       }
       const port = pick({ port: wholeNumber(values.port, '--port') });
       return addBalancer(text, name, { host: place, ...port, ...common, ...shared }, file);
     };
-    return editFile(file, io, edit, `${kind} ${name} added at ${place}`);
+    const change = { file, edit, done: `${kind} ${name} added at ${place}` };
+    return (await changeTopology(change, values, io)).exitCode;
   },
 };
 

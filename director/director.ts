@@ -8,6 +8,7 @@ import { Alarms } from './alarms.ts';
 import { heartbeatTarget } from './balancer-identity.ts';
 import { directorStatus } from './director-status.ts';
 import { explainHandler, explainMethod } from './explain-request.ts';
+import { FlowReports } from './flow-reports.ts';
 import { buildForwardingTable, type ForwardingTable } from './forwarding-table.ts';
 import type { DirectorParts } from './parts.ts';
 import type { ForwardingPlane } from './plane.ts';
@@ -42,6 +43,7 @@ class DirectorNode implements TierNode {
   readonly #log: Logger;
   readonly #heartbeats: Heartbeats;
   readonly #plane: ForwardingPlane;
+  readonly #flowReports: FlowReports;
   readonly #meter: RateMeter;
   readonly #alarms: Alarms;
   readonly #engine: DirectorParts['engine'];
@@ -55,7 +57,8 @@ class DirectorNode implements TierNode {
   #draining = false;
   #closed = false;
 
-  constructor({ topology, node, key, control, log, clock }: TierContext, parts: DirectorParts, host: string) {
+  constructor(context: TierContext, parts: DirectorParts, host: string) {
+    const { topology, node, key, control, log, clock, generations } = context;
     this.#topology = topology;
     this.#engine = parts.engine;
     this.#clock = clock;
@@ -64,12 +67,14 @@ class DirectorNode implements TierNode {
     this.#alarms = new Alarms(clock, log);
     this.#heartbeats = parts.createHeartbeats({
       settings: topology.heartbeat,
-      identity: { key, cluster: topology.cluster, node },
+      identity: { key, cluster: topology.cluster, node, ...(generations && { generations }) },
       log,
       clock,
       onChange: () => this.#refreshSoon(),
       onReply: () => this.#refreshSoon(),
+      onConnection: (id, connection) => this.#flowReports.connected(id, connection),
     });
+    this.#flowReports = new FlowReports({ plane: () => this.#plane, log });
     this.#plane = createProxyPlane({
       ...parts,
       host,
@@ -117,8 +122,9 @@ class DirectorNode implements TierNode {
       draining: this.#draining,
       newPerSecond: this.#meter.perSecond(stats.total.accepted),
     });
-    if (this.#engine === undefined) return status;
-    return { ...status, engine: { name: this.#engine.engine, reason: this.#engine.reason } };
+    const counters = { ...status.counters, ...this.#flowReports.stats };
+    if (this.#engine === undefined) return { ...status, counters };
+    return { ...status, counters, engine: { name: this.#engine.engine, reason: this.#engine.reason } };
   }
 
   drain(): Promise<void> {
@@ -147,6 +153,7 @@ class DirectorNode implements TierNode {
         health: (id) => this.#heartbeats.health(id),
         removed: this.#removed.map(({ id }) => id),
         suspectsItself: this.#heartbeats.suspectsItself,
+        wallMs: Date.now(),
       },
       previous,
     );

@@ -1,4 +1,5 @@
-/** A forwarding plane carries out a forwarding table. Planes: proxy (here), later xdp and raw. */
+/** A forwarding plane carries out a forwarding table. Planes: proxy, and those that forward packets. */
+import type { FlowReport } from '../lib/flow-report/index.ts';
 import type { ForwardingTable } from './forwarding-table.ts';
 
 /** Each counts from start; the comment says whether it is expected to move in production. */
@@ -46,6 +47,11 @@ export interface ForwardingPlane {
   stats(): PlaneStats;
   /** At most `most` flows. */
   flows(most: number): readonly Flow[];
+  /**
+   * Takes a balancer's word about its connections, as FlowReport says. Reports of one balancer come in order. Planes that
+   * end connections themselves have no use for it, and then no balancer is asked for reports.
+   */
+  report?(balancer: string, report: FlowReport): void;
   /** Takes nothing new; resolves when the last flow has ended. */
   drain(): Promise<void>;
   /** Ends everything. Idempotent. */

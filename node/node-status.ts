@@ -1,6 +1,7 @@
 /** What a node tells of itself, and the request that asks for it. */
 import type { ControlServerStats } from '../lib/control/index.ts';
 import type { HealthState, ServiceReadiness } from '../lib/heartbeat/index.ts';
+import type { RolloutStatus } from './rollout/messages.ts';
 import type { Tier } from '../topology/index.ts';
 
 /** Control request whose answer is a NodeStatus. */
@@ -19,6 +20,12 @@ export interface WatchedNode {
   readonly connections: number;
   /** True when the topology drains it, or it was removed and still has connections. */
   readonly draining: boolean;
+  /** Most connections from this watcher; absent: no limit. */
+  readonly maxConnections?: number;
+  /** Present and true for a backup. */
+  readonly backup?: boolean;
+  /** Hundredths of its share, while it starts slowly. */
+  readonly share?: number;
   readonly lastFailure: string;
 }
 
@@ -40,6 +47,8 @@ export interface TierStatus {
   /** Named counters from start; docs/counters.md explains each. */
   readonly counters: Readonly<Record<string, number>>;
   readonly watches: readonly WatchedNode[];
+  /** Clients that wait for a place on a chat server, by service; services without any are left out. */
+  readonly waiting?: Readonly<Record<string, number>>;
   /** Worker processes, where there are any. */
   readonly workers?: readonly {
     readonly pid: number;
@@ -56,6 +65,12 @@ export interface NodeStatus extends TierStatus {
   readonly uptimeMs: number;
   /** Content hash of the topology it runs. */
   readonly topology: string;
+  /** Which roll-out it holds; nodes of older versions do not tell. */
+  readonly rollout?: RolloutStatus;
+  /** Clients refused and connections ended by us in the last minute. */
+  readonly troublesLastMinute?: number;
+  /** Admin requests refused because one address sent too many. Not expected. */
+  readonly adminRefused?: number;
   /** The topology file it watches. */
   readonly file: string;
   /** Counters of the control channel; docs/counters.md explains each. */

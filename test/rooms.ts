@@ -4,7 +4,8 @@ import ts from 'typescript';
 
 const ground = ['lib/errors', 'lib/clock', 'lib/address', 'lib/backoff', 'lib/deferred', 'lib/layout'];
 const middle = ['lib/linux', 'lib/packet', 'lib/maglev', 'lib/proxy-protocol', 'lib/control'];
-const lib = [...ground, ...middle, 'lib/heartbeat', 'lib/relay'];
+const upper = ['lib/heartbeat', 'lib/relay', 'lib/flow-report', 'lib/host-setup', 'lib/shared-memory'];
+const lib = [...ground, ...middle, 'lib/raw-socket', ...upper];
 const tiers = ['director', 'balancer', 'chatserver-stub'];
 const product = [...lib, 'topology', 'node', ...tiers, 'cli'];
 
@@ -13,8 +14,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(ground.map((room) => [room, ['lib/errors']])),
   'lib/errors': [],
   ...Object.fromEntries(middle.map((room) => [room, ground])),
-  'lib/heartbeat': [...ground, ...middle],
-  'lib/relay': [...ground, ...middle],
+  'lib/raw-socket': [...ground, 'lib/linux'],
+  ...Object.fromEntries(upper.map((room) => [room, [...ground, ...middle]])),
   topology: ['lib/errors', 'lib/address', 'lib/maglev'],
   node: ['topology', ...lib],
   ...Object.fromEntries(tiers.map((tier) => [tier, ['topology', 'node', ...lib]])),

@@ -1,4 +1,15 @@
-import type { Balancer, ChatServer, Service, Topology } from '../topology/index.ts';
+import type { Balancer, Balancing, ChatServer, Service, Topology } from '../topology/index.ts';
+
+/** Round robin with every default; `change` overrides. */
+export function aBalancing(change: Partial<Balancing> = {}): Balancing {
+  return {
+    algorithm: 'round-robin',
+    slowStartMs: 0,
+    queue: { size: 0, timeoutMs: 5_000 },
+    onDown: 'keep',
+    ...change,
+  };
+}
 
 /** A service `chat` on port 9000 with every default; `change` overrides. */
 export function aService(change: Partial<Service> = {}): Service {
@@ -6,7 +17,7 @@ export function aService(change: Partial<Service> = {}): Service {
     name: 'chat',
     listen: { host: '127.50.0.1', port: 9000 },
     forwarding: 'auto',
-    balancing: { algorithm: 'round-robin' },
+    balancing: aBalancing(),
     balancers: ['b1'],
     chatservers: ['c1', 'c2', 'c3'],
     proxyProtocol: { accept: 'off', send: 'off' },
@@ -44,6 +55,8 @@ export function aChatServer(number: number, change: Partial<ChatServer> = {}): C
     weight: 1,
     state: 'active',
     probe: { kind: 'tcp' },
+    maxConnections: undefined,
+    backup: false,
     ...change,
   };
 }
@@ -57,9 +70,10 @@ export function aTopology(change: Partial<Omit<Topology, 'hash'>> = {}): Topolog
     hashKey: '000102030405060708090a0b0c0d0e0f',
     hashKeyIsDefault: false,
     heartbeat: { intervalMs: 1_000, misses: 3, rises: 2, deadAfterMs: 10_000 },
+    flows: { capacity: 4_096, unconfirmed: 1_024, idleMs: 60_000, onFull: 'maglev', resetsPerSecond: 5_000 },
     graceMs: 5_000,
     services: [aService()],
-    directors: [{ name: 'd1', host: '127.50.0.2', controlPort: 7400 }],
+    directors: [{ name: 'd1', host: '127.50.0.2', interface: undefined, controlPort: 7400 }],
     balancers: [aBalancer()],
     chatservers: [aChatServer(1), aChatServer(2), aChatServer(3)],
     ...change,

@@ -14,7 +14,7 @@ export interface Changes<Entry> {
 }
 
 /** Settings of the cluster as a whole. */
-export type ClusterSetting = 'cluster' | 'secret' | 'hashKey' | 'heartbeat' | 'graceMs';
+export type ClusterSetting = 'cluster' | 'secret' | 'hashKey' | 'heartbeat' | 'flows' | 'graceMs';
 
 export interface TopologyDiff {
   readonly settings: readonly ClusterSetting[];
@@ -26,7 +26,7 @@ export interface TopologyDiff {
   readonly isEmpty: boolean;
 }
 
-const settings: readonly ClusterSetting[] = ['cluster', 'secret', 'hashKey', 'heartbeat', 'graceMs'];
+const settings: readonly ClusterSetting[] = ['cluster', 'secret', 'hashKey', 'heartbeat', 'flows', 'graceMs'];
 
 /**
  * Identity of a node: tier, name and where it is. A node whose host (chat server: address) changed is another

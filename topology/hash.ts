@@ -12,12 +12,13 @@ export type TopologyMeaning = Omit<Topology, 'secret' | 'hashKeyIsDefault' | 'ha
  * of it either: the hash of one cluster is the same on every host.
  */
 export function contentHash(meaning: TopologyMeaning): string {
-  const { version, cluster, hashKey, heartbeat, graceMs } = meaning;
+  const { version, cluster, hashKey, heartbeat, flows, graceMs } = meaning;
   const canonical = {
     version,
     cluster,
     hashKey,
     heartbeat,
+    flows,
     graceMs,
     services: byName(meaning.services).map((service) => ({
       ...service,

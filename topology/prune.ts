@@ -10,6 +10,7 @@ import { valueAt } from './yaml-source.ts';
 const harmless = new Set([
   'weight',
   'state',
+  'drainUntil',
   'workers',
   'maxConnections',
   'engine',
@@ -19,6 +20,7 @@ const harmless = new Set([
   'timeouts',
   'proxyProtocol',
   'forwarding',
+  'interface',
 ]);
 
 /** What stands in for a top-level value that is missing or wrong; none of the checks looks at it. */

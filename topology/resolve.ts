@@ -27,22 +27,36 @@ export function resolveTopology(file: TopologyFile, fileName: string): Topology 
       rises: file.heartbeat.rises,
       deadAfterMs: file.heartbeat.deadAfter,
     },
+    flows: {
+      capacity: file.flows.capacity,
+      unconfirmed: file.flows.unconfirmed,
+      idleMs: file.flows.idle,
+      onFull: file.flows.onFull,
+      resetsPerSecond: file.flows.resetsPerSecond,
+    },
     graceMs: file.grace,
     services,
-    directors: Object.entries(file.directors).map(([name, { host, control }]): Director => ({
+    directors: Object.entries(file.directors).map(([name, entry]): Director => ({
       name,
-      host,
-      controlPort: control,
+      host: entry.host,
+      interface: entry.interface,
+      controlPort: entry.control,
     })),
     balancers: Object.entries(file.balancers).map(([name, entry]) => balancer(name, entry, services)),
     chatservers: Object.entries(file.chatservers).map(
-      ([name, { address, control, weight, state, heartbeat }]): ChatServer => ({
+      ([
+        name,
+        { address, control, weight, state, drainUntil, heartbeat, maxConnections, backup },
+      ]): ChatServer => ({
         name,
         address,
         controlPort: control,
         weight,
         state,
+        ...drainEnd(drainUntil),
         probe: probe(heartbeat),
+        maxConnections,
+        backup,
       }),
     ),
   } as const;
@@ -59,7 +73,12 @@ function service(name: string, entry: FileService, file: TopologyFile): Service 
     name,
     listen: entry.listen,
     forwarding: entry.forwarding,
-    balancing: entry.balancing,
+    balancing: {
+      algorithm: entry.balancing.algorithm,
+      slowStartMs: entry.balancing.slowStart,
+      queue: { size: entry.balancing.queue.size, timeoutMs: entry.balancing.queue.timeout },
+      onDown: entry.balancing.onDown,
+    },
     balancers: entry.balancers ?? Object.keys(file.balancers),
     chatservers: entry.chatservers ?? Object.keys(file.chatservers),
     proxyProtocol: entry.proxyProtocol,
@@ -81,12 +100,17 @@ function balancer(name: string, entry: FileBalancer, services: readonly Service[
     ),
     weight: entry.weight,
     state: entry.state,
+    ...drainEnd(entry.drainUntil),
     probe: probe(entry.heartbeat),
     workers: entry.workers,
     maxConnections: entry.maxConnections,
     engine: entry.engine,
     sources: entry.sources ?? [],
   };
+}
+
+function drainEnd(drainUntilMs: number | undefined): { readonly drainUntilMs?: number } {
+  return drainUntilMs === undefined ? {} : { drainUntilMs };
 }
 
 function probe({ probe: kind, port, send, expect }: FileProbe): Probe {

@@ -2,8 +2,17 @@
 import { isAbsolute, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { formatEndpoint } from '../lib/address/index.ts';
-import type { Balancer, ChatServer, Probe, SecretSource, Service, Topology } from './types.ts';
-import { formatDuration, formatSize } from './units.ts';
+import type {
+  Balancer,
+  ChatServer,
+  Director,
+  FlowSettings,
+  Probe,
+  SecretSource,
+  Service,
+  Topology,
+} from './types.ts';
+import { formatDuration, formatMoment, formatSize } from './units.ts';
 
 /**
  * YAML text that loads as the same topology. No byte of the secret is in it, only where the secret is: relative to
@@ -22,9 +31,10 @@ export function showTopology(topology: Topology, directory?: string): string {
       rises: heartbeat.rises,
       deadAfter: formatDuration(heartbeat.deadAfterMs),
     },
+    flows: flows(topology.flows),
     grace: formatDuration(topology.graceMs),
     services: byName(topology.services, service),
-    directors: byName(topology.directors, ({ host, controlPort }) => ({ host, control: controlPort })),
+    directors: byName(topology.directors, director),
     balancers: byName(topology.balancers, balancer),
     chatservers: byName(topology.chatservers, chatserver),
   };
@@ -44,11 +54,31 @@ function secretSource(source: SecretSource, directory: string | undefined): Secr
   return inside.startsWith('..') || isAbsolute(inside) ? source : { file: `./${inside}` };
 }
 
+function flows({ capacity, unconfirmed, idleMs, onFull, resetsPerSecond }: FlowSettings): unknown {
+  return { capacity, unconfirmed, idle: formatDuration(idleMs), onFull, resetsPerSecond };
+}
+
+function director(node: Director): unknown {
+  return {
+    host: node.host,
+    ...(node.interface === undefined ? {} : { interface: node.interface }),
+    control: node.controlPort,
+  };
+}
+
 function service(entry: Service): unknown {
   return {
     listen: formatEndpoint(entry.listen),
     forwarding: entry.forwarding,
-    balancing: entry.balancing,
+    balancing: {
+      algorithm: entry.balancing.algorithm,
+      slowStart: formatDuration(entry.balancing.slowStartMs),
+      queue: {
+        size: entry.balancing.queue.size,
+        timeout: formatDuration(entry.balancing.queue.timeoutMs),
+      },
+      onDown: entry.balancing.onDown,
+    },
     balancers: entry.balancers,
     chatservers: entry.chatservers,
     proxyProtocol: entry.proxyProtocol,
@@ -68,6 +98,7 @@ function balancer(node: Balancer): unknown {
     control: node.controlPort,
     weight: node.weight,
     state: node.state,
+    ...drainEnd(node),
     heartbeat: probe(node.probe),
     ...(node.workers === undefined ? {} : { workers: node.workers }),
     ...(node.maxConnections === undefined ? {} : { maxConnections: node.maxConnections }),
@@ -82,8 +113,15 @@ function chatserver(node: ChatServer): unknown {
     control: node.controlPort,
     weight: node.weight,
     state: node.state,
+    ...drainEnd(node),
     heartbeat: probe(node.probe),
+    ...(node.maxConnections === undefined ? {} : { maxConnections: node.maxConnections }),
+    backup: node.backup,
   };
+}
+
+function drainEnd({ drainUntilMs }: Balancer | ChatServer): { readonly drainUntil?: string } {
+  return drainUntilMs === undefined ? {} : { drainUntil: formatMoment(drainUntilMs) };
 }
 
 function probe({ kind, ...rest }: Probe): unknown {

@@ -39,13 +39,32 @@ export type Probe =
 export type ProxyProtocolAccept = 'off' | 'v1' | 'v2' | 'any';
 export type ProxyProtocolSend = 'off' | 'v1' | 'v2';
 
+/** What becomes of a chat server's established connections when it is declared DOWN. */
+export type OnDown = 'keep' | 'close';
+
+/** How a balancer picks the chat servers of a service. */
+export interface Balancing {
+  readonly algorithm: Algorithm;
+  /** How long the share of a chat server grows that was added or came back from DOWN; 0: it has its whole share at once. */
+  readonly slowStartMs: number;
+  /** Clients of one balancer that may wait while every chat server is at its `maxConnections`, and for how long. */
+  readonly queue: { readonly size: number; readonly timeoutMs: number };
+  readonly onDown: OnDown;
+}
+/**
+ * How directors hand connections to balancers. dr, tun and nat forward packets in the kernel, fullnat forwards them from
+ * user space, proxy ends the connection and opens another. auto: the best of dr and proxy that works on the machine.
+ */
+export const forwardings = ['auto', 'proxy', 'dr', 'tun', 'nat', 'fullnat'] as const;
+export type Forwarding = (typeof forwardings)[number];
+
 /** What clients connect to. */
 export interface Service {
   readonly name: string;
   /** The VIP. */
   readonly listen: Endpoint;
-  readonly forwarding: 'auto' | 'proxy';
-  readonly balancing: { readonly algorithm: Algorithm };
+  readonly forwarding: Forwarding;
+  readonly balancing: Balancing;
   /** Names, in the order of the file. */
   readonly balancers: readonly string[];
   /** Names, in the order of the file. */
@@ -64,10 +83,37 @@ export interface Service {
 export interface Director {
   readonly name: string;
   readonly host: string;
+  /** Interface that clients' packets come in at; undefined: the one that has `host`. */
+  readonly interface: string | undefined;
   readonly controlPort: number;
 }
 
+/** What happens to flows that no table has room for. */
+export const onFullRules = ['maglev', 'refuse'] as const;
+export type OnFullRule = (typeof onFullRules)[number];
+
+/** The flow tables of directors that forward packets. */
+export interface FlowSettings {
+  /** Most flows that balancers confirmed; these are never pushed out. */
+  readonly capacity: number;
+  /** Most flows that nobody confirmed yet; least recently used ones make room. */
+  readonly unconfirmed: number;
+  /** A flow of a balancer that cannot confirm may be forgotten after this silence, when the table is nearly full. */
+  readonly idleMs: number;
+  readonly onFull: OnFullRule;
+  /** How fast clients of dead balancers are told, per second and director. */
+  readonly resetsPerSecond: number;
+}
+
 export type NodeState = 'active' | 'drain';
+
+/** Whether a draining node's deadline has passed at `nowMs` (wall clock): what it still has is closed then. */
+export function isDrainOver(
+  { state, drainUntilMs }: { readonly state: NodeState; readonly drainUntilMs?: number | undefined },
+  nowMs: number,
+): boolean {
+  return state === 'drain' && drainUntilMs !== undefined && drainUntilMs <= nowMs;
+}
 
 export interface Balancer {
   readonly name: string;
@@ -78,6 +124,8 @@ export interface Balancer {
   /** 0 takes nothing new. */
   readonly weight: number;
   readonly state: NodeState;
+  /** While it drains: when its last connections are closed, milliseconds since 1970; undefined: never. */
+  readonly drainUntilMs?: number | undefined;
   readonly probe: Probe;
   /** Worker processes; undefined: one per core. */
   readonly workers: number | undefined;
@@ -95,7 +143,13 @@ export interface ChatServer {
   readonly controlPort: number;
   readonly weight: number;
   readonly state: NodeState;
+  /** While it drains: when its last connections are closed, milliseconds since 1970; undefined: never. */
+  readonly drainUntilMs?: number | undefined;
   readonly probe: Probe;
+  /** Most connections one balancer may have to it, over all services; undefined: as many as come. */
+  readonly maxConnections: number | undefined;
+  /** Takes new connections only while every other chat server of the service is down. */
+  readonly backup: boolean;
 }
 
 export interface Topology {
@@ -107,6 +161,7 @@ export interface Topology {
   /** True when `hashKey` was derived from the cluster's name because the file sets none. */
   readonly hashKeyIsDefault: boolean;
   readonly heartbeat: HeartbeatSettings;
+  readonly flows: FlowSettings;
   /** How long a node that got SIGTERM waits for its established connections. */
   readonly graceMs: number;
   readonly services: readonly Service[];

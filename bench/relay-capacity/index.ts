@@ -38,7 +38,12 @@ const servers = Array.from({ length: groups }, (_, index) => `127.92.2.${index +
 const sources = ['127.92.3.1', '127.92.3.2'];
 
 const topology = aTopology({
-  directors: directors.map((address, index) => ({ name: `d${index}`, host: address, controlPort: 7_400 })),
+  directors: directors.map((address, index) => ({
+    name: `d${index}`,
+    host: address,
+    controlPort: 7_400,
+    interface: undefined,
+  })),
   services: [aService({ chatservers: servers.map((_, index) => `c${index + 1}`) })],
   balancers: [aBalancer({ host, workers: undefined, sources })],
   chatservers: servers.map((address, index) =>

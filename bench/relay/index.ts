@@ -1,83 +1,148 @@
 /**
- * What a relayed message costs: our engines beside nginx (stream) and HAProxy, in turns in one run.
- * `npx tsc && node dist/bench/relay/index.js [seconds per measurement] [rounds] [connections,connections…]`. Prints CPU time of
- * the relay per 64-byte round trip (median, spread) and the ratio to the better of nginx and HAProxy in the same round, then
- * the resident memory of a further idle connection. Needs nginx with its stream module and haproxy. Uses 127.91.0.0/16.
+ * What relayed connections cost: our engines beside nginx (stream) and HAProxy, in turns in one run.
+ * `npm run bench -- relay [--seconds S] [--rounds R] [--shapes PART,PART…] [--json FILE]`, where PART begins a shape's title. Prints
+ * CPU time of the relay (or the latency) per shape, median and range over the rounds, and the ratio to the better of nginx and
+ * HAProxy of the same round beside its mark; then the resident memory of a further idle connection. Needs nginx with its
+ * stream module and haproxy: fails when one does not run. Uses 127.91.0.0/16.
  */
-import { execFileSync, fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { release } from 'node:os';
-import { cpuNs, median, residentBytes } from '../measure.ts';
-import { Load } from '../uring-loop/load.ts';
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus, release } from 'node:os';
+import { parseArgs } from 'node:util';
+import { median, residentBytes } from '../measure.ts';
+import { PingPong } from '../traffic/ping-pong.ts';
 import { peers, startRelay, type PeerName } from './peers.ts';
+import { Server } from './server.ts';
+import { bulk, connects, latency, pingPong, push, type Shape } from './shapes.ts';
 
-const seconds = Number(process.argv[2] ?? 1);
-const rounds = Number(process.argv[3] ?? 5);
-const shapes = (process.argv[4] ?? '100,1000,4000').split(',').map(Number);
+const { values: options } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '1' },
+    rounds: { type: 'string', default: '5' },
+    shapes: { type: 'string', default: '' },
+    json: { type: 'string' },
+  },
+});
+const seconds = Number(options.seconds);
+const rounds = Number(options.rounds);
 const idleConnections = 1_000;
 const idleSteps = 7;
 /** What V8 keeps for short-lived objects depends on the pace of connects, not on their number. */
 const smallYoungGeneration = ['--max-semi-space-size=1'];
-const messageBytes = 64;
 const warmUpMs = 400;
-const nsPerUs = 1_000;
+const serverConnections = 16_000;
+const foreign = ['nginx', 'haproxy'] as const;
 
-const haproxy = execFileSync('haproxy', ['-v'], { encoding: 'utf8' }).split(' ').slice(0, 3).join(' ');
-console.log(`kernel ${release()}, node ${process.version}, ${haproxy}, ${seconds} s × ${rounds} rounds`);
-const server = { host: '127.91.200.1', port: 9_000 };
-const echo = await startEcho();
-try {
-  for (const connections of shapes) await compareCosts(connections);
-  await compareMemory();
-} finally {
-  echo.kill('SIGKILL');
+let halfRate = 0;
+const shapes: readonly Shape[] = [
+  pingPong(100, 64, 0.75),
+  pingPong(1_000, 64),
+  pingPong(4_000, 64, 0.65),
+  pingPong(10, 65_536, 0.5),
+  bulk(4, 0.6),
+  connects(10_000, 64, 64, 1),
+  push(9_000, 200, 0.65),
+  latency(4_000, 64, () => halfRate, 1),
+].filter(({ title }) => options.shapes.split(',').some((part) => title.startsWith(part)));
+
+interface Result {
+  readonly shape: string;
+  readonly unit: string;
+  readonly mark: number | undefined;
+  readonly values: Readonly<Record<string, readonly number[]>>;
+  readonly ratios: Readonly<Record<string, readonly number[]>>;
 }
 
-async function startEcho(): Promise<ChildProcess> {
-  const args = ['loop', server.host, `${server.port}`, '16000'];
-  const child = fork(new URL('../uring-loop/server.js', import.meta.url), args);
-  await once(child, 'message');
-  return child;
-}
-
-async function compareCosts(connections: number): Promise<void> {
-  const costs = new Map<PeerName, number[]>(peers.map((peer) => [peer, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const peer of peers) costs.get(peer)!.push(await cost(peer, connections, 10_000 + round));
-  }
-  const better = costs.get('nginx')!.map((ns, round) => Math.min(ns, costs.get('haproxy')![round]!));
-  console.log(`\n${connections} connections × ${messageBytes} B: CPU µs per round trip, ratio`);
-  for (const [peer, list] of costs) {
-    const ratios = list.map((us, round) => us / better[round]!);
-    console.log(`  ${peer.padEnd(9)}${spread(list, 1).padEnd(22)}${spread(ratios, 2)}`);
-  }
-}
-
-async function cost(peer: PeerName, connections: number, port: number): Promise<number> {
-  const listen = { host: `127.91.${peers.indexOf(peer)}.1`, port };
-  const relay = await startRelay(peer, listen, server);
+const versions = {
+  kernel: release(),
+  cores: cpus().length,
+  node: process.version,
+  nginx: /nginx\/([\d.]+)/.exec(run('nginx', ['-v']))?.[1],
+  haproxy: /version ([\d.]+)/.exec(run('haproxy', ['-v']))?.[1],
+};
+console.log(`${JSON.stringify(versions)}, ${seconds} s × ${rounds} rounds`);
+const results: Result[] = [];
+for (const [index, shape] of shapes.entries()) {
+  const server = await Server.start(
+    { host: '127.91.200.1', port: 9_000 + index },
+    serverConnections,
+    shape.messageBytes,
+  );
   try {
-    const load = new Load(listen.host, listen.port, connections, messageBytes);
-    load.play(warmUpMs);
-    const before = cpuNs(relay.pid);
-    const roundTrips = load.play(seconds * 1_000);
-    const us = (cpuNs(relay.pid) - before) / nsPerUs / roundTrips;
-    load.close();
-    return us;
+    if (shape.unit === 'ms') halfRate = (await mostRoundTrips(server)) / 2;
+    results.push(await compare(shape, index, server));
   } finally {
-    await relay.stop();
+    server.kill();
   }
+}
+if (options.shapes === '') await compareMemory();
+if (options.json !== undefined) {
+  const text = JSON.stringify(
+    { date: new Date().toISOString(), versions, seconds, rounds, results },
+    null,
+    2,
+  );
+  writeFileSync(options.json, `${text}\n`);
+}
+
+async function compare(shape: Shape, index: number, server: Server): Promise<Result> {
+  const values: Record<PeerName, number[]> = { uring: [], node: [], nginx: [], haproxy: [] };
+  for (let round = 0; round < rounds; round++) {
+    for (const [place, peer] of peers.entries()) {
+      const listen = { host: `127.91.${place}.1`, port: 10_000 + index * 100 + round };
+      const relay = await startRelay(peer, listen, server.endpoint);
+      try {
+        values[peer].push(await shape.measure({ relay, listen, server, seconds }));
+      } finally {
+        await relay.stop();
+      }
+    }
+  }
+  const better = values.nginx.map((value, round) => Math.min(value, values.haproxy[round]!));
+  const ratio = (peer: PeerName): number[] => values[peer].map((value, round) => value / better[round]!);
+  const ratios = {
+    uring: ratio('uring'),
+    node: ratio('node'),
+    nginx: ratio('nginx'),
+    haproxy: ratio('haproxy'),
+  };
+  const { title, unit, mark } = shape;
+  console.log(`\n${title}: ${unit}, ratio${mark === undefined ? '' : ` (mark ${mark})`}`);
+  for (const peer of peers) {
+    console.log(`  ${peer.padEnd(9)}${spread(values[peer]).padEnd(24)}${spread(ratios[peer])}`);
+  }
+  return { shape: title, unit, mark, values, ratios };
+}
+
+/** Round trips per second that the better of the two carries over 4,000 connections. */
+async function mostRoundTrips(server: Server): Promise<number> {
+  let most = 0;
+  for (const [index, peer] of foreign.entries()) {
+    const listen = { host: `127.91.${10 + index}.1`, port: 9_998 };
+    const relay = await startRelay(peer, listen, server.endpoint);
+    const load = new PingPong(listen.host, listen.port, 4_000, 64);
+    try {
+      load.play(warmUpMs);
+      most = Math.max(most, load.play(seconds * 1_000) / seconds);
+    } finally {
+      load.close();
+      await relay.stop();
+    }
+  }
+  console.log(`\n${most.toFixed(0)} round trips per second at most`);
+  return most;
 }
 
 /** After the first connections, so that code, tables and buffers are there; every connection has had messages relayed. */
 async function compareMemory(): Promise<void> {
+  const server = await Server.start({ host: '127.91.200.1', port: 8_999 }, serverConnections, 64);
   console.log(`\nresident bytes per further idle connection, of ${idleSteps * idleConnections}`);
   for (const [index, peer] of peers.entries()) {
     const listen = { host: `127.91.${index}.1`, port: 9_999 };
-    const relay = await startRelay(peer, listen, server, smallYoungGeneration);
-    const loads: Load[] = [];
+    const relay = await startRelay(peer, listen, server.endpoint, smallYoungGeneration);
+    const loads: PingPong[] = [];
     const idle = async (): Promise<number> => {
-      const load = new Load(listen.host, listen.port, idleConnections, messageBytes);
+      const load = new PingPong(listen.host, listen.port, idleConnections, 64);
       loads.push(load);
       load.play(warmUpMs);
       await relay.settle();
@@ -93,9 +158,17 @@ async function compareMemory(): Promise<void> {
       await relay.stop();
     }
   }
+  server.kill();
 }
 
-function spread(values: readonly number[], digits: number): string {
+function spread(values: readonly number[]): string {
+  const digits = median(values) < 10 ? 2 : 1;
   const [least, most] = [Math.min(...values), Math.max(...values)];
   return `${median(values).toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
+}
+
+/** What a program says of itself, on either output. */
+function run(program: string, args: readonly string[]): string {
+  const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  return `${stdout}${stderr}`;
 }

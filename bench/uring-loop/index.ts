@@ -8,7 +8,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { release } from 'node:os';
 import { cpuNs, median } from '../measure.ts';
-import { Load } from './load.ts';
+import { PingPong } from '../traffic/ping-pong.ts';
 import { modes, type Mode } from './modes.ts';
 
 const seconds = Number(process.argv[2] ?? 1);
@@ -40,7 +40,7 @@ async function measure(mode: Mode, host: string, port: number, connections: numb
   const server = fork(new URL('server.js', import.meta.url), [mode, host, `${port}`, `${connections + 16}`]);
   try {
     await once(server, 'message');
-    const load = new Load(host, port, connections, messageBytes);
+    const load = new PingPong(host, port, connections, messageBytes);
     load.play(warmUpMs);
     server.send('reset');
     const cpuBefore = cpuNs(server.pid!);

@@ -1,6 +1,7 @@
 /** Carries the monitor out: timers, probes, one line of log per change. */
 import type { Logger } from 'pino';
 import { systemClock, type Clock, type Timer } from '../clock/index.ts';
+import type { ControlConnection } from '../control/index.ts';
 import { healthOf, next, unknownTarget, type MonitorEvent, type MonitorState } from './monitor.ts';
 import { HeadgateProbe, type ControlIdentity } from './probe-headgate.ts';
 import { TcpProbe } from './probe-tcp.ts';
@@ -18,6 +19,11 @@ export interface HeartbeatsOptions {
   readonly onChange: (health: TargetHealth, previous: TargetHealth) => void;
   /** Runs whenever a target told its state, in an answer or by itself; after onChange when both apply. */
   readonly onReply?: (health: TargetHealth) => void;
+  /**
+   * Runs for each control connection made to a target that speaks it, when it is made: what else one wants of the
+   * target may travel on it. It ends when a beat is missed, and the next one follows.
+   */
+  readonly onConnection?: (id: string, connection: ControlConnection) => void;
   /** Makes the probe of a target; for tests. */
   readonly makeProbe?: (
     probe: Exclude<TargetProbe, { kind: 'off' }>,
@@ -112,16 +118,22 @@ class Driver implements Heartbeats {
       this.#options.onChange(healthOf(target.id, state), healthOf(target.id, before));
       return;
     }
-    const probe = this.#makeProbe(target.probe, (event) => this.#step(watched, event));
+    const probe = this.#makeProbe(target, target.probe, (event) => this.#step(watched, event));
     const watched: Watched = { ...base, state: before, probe };
     this.#watched.set(target.id, watched);
     this.#step(watched, { type: 'tick', suspectsItself: this.#suspects });
   }
 
-  #makeProbe(probe: Exclude<TargetProbe, { kind: 'off' }>, report: (event: ProbeEvent) => void): Probe {
+  #makeProbe(
+    { id }: HeartbeatTarget,
+    probe: Exclude<TargetProbe, { kind: 'off' }>,
+    report: (event: ProbeEvent) => void,
+  ): Probe {
     if (this.#options.makeProbe !== undefined) return this.#options.makeProbe(probe, report);
     if (probe.kind === 'tcp') return new TcpProbe(probe, this.#clock, report);
-    return new HeadgateProbe(probe.endpoint, this.#options.identity, this.#clock, report);
+    const { identity, onConnection } = this.#options;
+    const connected = (connection: ControlConnection): void => onConnection?.(id, connection);
+    return new HeadgateProbe(probe.endpoint, identity, this.#clock, report, connected);
   }
 
   #forget(watched: Watched): void {

@@ -2,6 +2,7 @@ import type { Endpoint } from '../address/index.ts';
 import type { Clock } from '../clock/index.ts';
 import { connectControl, type ControlConnection, type ControlKey } from '../control/index.ts';
 import { isHeadgateError } from '../errors/index.ts';
+import { hearGeneration, withGeneration, type Generations } from './generations.ts';
 import type { Send } from './monitor.ts';
 import { questionMs, type Probe, type ProbeEvent } from './probe.ts';
 import { announceMethod, heartbeatMethod, readReply } from './reply.ts';
@@ -11,6 +12,8 @@ export interface ControlIdentity {
   readonly key: ControlKey;
   readonly cluster: string;
   readonly node: string;
+  /** Hears which generation the target runs, and tells it ours. */
+  readonly generations?: Generations;
 }
 
 /** One connection in use, being made or made. */
@@ -26,6 +29,7 @@ export class HeadgateProbe implements Probe {
   readonly #identity: ControlIdentity;
   readonly #clock: Clock;
   readonly #report: (event: ProbeEvent) => void;
+  readonly #connected: (connection: ControlConnection) => void;
   #line: Line | undefined;
 
   constructor(
@@ -33,11 +37,13 @@ export class HeadgateProbe implements Probe {
     identity: ControlIdentity,
     clock: Clock,
     report: (event: ProbeEvent) => void,
+    connected: (connection: ControlConnection) => void = () => {},
   ) {
     this.#endpoint = endpoint;
     this.#identity = identity;
     this.#clock = clock;
     this.#report = report;
+    this.#connected = connected;
   }
 
   beat(send: Send): void {
@@ -63,9 +69,14 @@ export class HeadgateProbe implements Probe {
     };
     try {
       const connection = line.connection ?? (await this.#connect(line, report));
-      const reply = readReply(
-        await connection.request(heartbeatMethod, { node: this.#identity.node }, questionMs),
+      const { node, generations } = this.#identity;
+      const answer = await connection.request(
+        heartbeatMethod,
+        withGeneration({ node }, generations),
+        questionMs,
       );
+      hearGeneration(answer, { endpoint: this.#endpoint }, generations);
+      const reply = readReply(answer);
       if (reply === undefined) report({ type: 'failed', beat, why: 'its answer is not a heartbeat reply' });
       else report({ type: 'good', beat, reply });
     } catch (error) {
@@ -78,8 +89,11 @@ export class HeadgateProbe implements Probe {
   }
 
   async #connect(line: Line, report: (event: ProbeEvent) => void): Promise<ControlConnection> {
+    const { key, cluster, node } = this.#identity;
     const connection = await connectControl({
-      ...this.#identity,
+      key,
+      cluster,
+      node,
       endpoint: this.#endpoint,
       timeoutMs: questionMs,
       clock: this.#clock,
@@ -87,7 +101,8 @@ export class HeadgateProbe implements Probe {
     });
     line.connection = connection;
     // Given up in the moment it was made.
-    if (line.controller.signal.aborted) connection.close();
+    const isGivenUp = line.controller.signal.aborted;
+    if (isGivenUp) connection.close();
     connection.onNotify((method, body) => {
       // Anything else is passed over: it changes nothing we know, and the next beat asks anyway.
       const reply = method === announceMethod ? readReply(body) : undefined;
@@ -96,6 +111,7 @@ export class HeadgateProbe implements Probe {
     connection.onClose((reason) => {
       report({ type: 'closed', connection: line.number, why: `the connection ended (${reason})` });
     });
+    if (!isGivenUp) this.#connected(connection);
     return connection;
   }
 }

@@ -4,11 +4,21 @@ import type { Endpoint } from '../address/index.ts';
 /** What a node answers for one service. Only `serving` takes new connections. */
 export type ServiceReadiness = 'serving' | 'draining' | 'full' | 'no-upstream';
 
+/** Ways in which connections get from a director to a balancer. */
+export const ways = ['proxy', 'dr', 'tun', 'nat', 'fullnat'] as const;
+export type Way = (typeof ways)[number];
+
+/** What a node answers for one service. */
+export interface ServiceReply {
+  readonly state: ServiceReadiness;
+  readonly connections: number;
+  /** Ways in which it can take connections now; undefined: it does not say (a chat server). */
+  readonly takes?: readonly Way[];
+}
+
 /** The body of a heartbeat's answer. */
 export interface HeartbeatReply {
-  readonly services: Readonly<
-    Record<string, { readonly state: ServiceReadiness; readonly connections: number }>
-  >;
+  readonly services: Readonly<Record<string, ServiceReply>>;
   /** Live connections of the node. */
   readonly connections: number;
   /** Content hash of the topology it runs. */

@@ -9,6 +9,7 @@ export { errnoName, isSyscallError, syscallError } from './errno.ts';
 export {
   acceptQueue,
   boundSocket,
+  endSending,
   listeningSocket,
   localEndpoint,
   setSocketOption,
@@ -16,5 +17,20 @@ export {
   takeSocketError,
   type AcceptQueue,
 } from './sockets.ts';
+export { mapShared, memoryFile, sharedMemoryAvailable, type Mapping } from './memory.ts';
+export { tryFileLock, type FileLock } from './file-lock.ts';
+export { watchReadable, type ReadableWatch } from './readable.ts';
+export {
+  attachFilter,
+  dropAll,
+  encodeFilter,
+  FilterCode,
+  filterInstructionsMost,
+  fromNetworkHeader,
+  takeAll,
+  type EncodedFilter,
+  type FilterInstruction,
+} from './socket-filter.ts';
+export { silentListener } from './silent-listener.ts';
 export { signalOnParentDeath } from './process.ts';
 export { countPorts, ephemeralPorts, getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';

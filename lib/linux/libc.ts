@@ -8,6 +8,7 @@ export interface Libc {
   readonly bind: (fd: number, address: Uint8Array, addressBytes: number) => number;
   readonly listen: (fd: number, backlog: number) => number;
   readonly close: (fd: number) => number;
+  readonly shutdown: (fd: number, how: number) => number;
   readonly setsockopt: (
     fd: number,
     level: number,
@@ -26,6 +27,8 @@ export interface Libc {
   /** `addressBytes` is an in-out u32, as in getsockopt. */
   readonly getsockname: (fd: number, address: Uint8Array, addressBytes: Uint8Array) => number;
   readonly prctl: (option: number, two: number, three: number, four: number, five: number) => number;
+  /** Where the bytes lie; valid while somebody holds them. */
+  readonly address: (bytes: Uint8Array) => bigint;
   /** errno of the last failed call; valid only right after it. */
   readonly errno: () => number;
 }
@@ -74,10 +77,12 @@ function load(): Libc {
     bind: library.func('int bind(int, const void *, unsigned int)'),
     listen: library.func('int listen(int, int)'),
     close: library.func('int close(int)'),
+    shutdown: library.func('int shutdown(int, int)'),
     setsockopt: library.func('int setsockopt(int, int, int, const void *, unsigned int)'),
     getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
     getsockname: library.func('int getsockname(int, void *, void *)'),
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
+    address: (bytes) => koffi.address(bytes),
     errno: () => koffi.errno(),
   };
 }

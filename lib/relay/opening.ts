@@ -1,16 +1,14 @@
 import type { Endpoint } from '../address/index.ts';
 import type { Timer } from '../clock/index.ts';
 import type { HeadgateError } from '../errors/index.ts';
+import type { Admission } from './admission.ts';
 import type { Closable, RelayBooks } from './books.ts';
 import { abandoned, connectFailure, connectTimeout } from './failures.ts';
 import { HeaderReader } from './header-reader.ts';
-import type { Destination, EndReason, ListenSpec, RelayClient } from './types.ts';
+import type { Destination, EndReason, RelayClient } from './types.ts';
 
 /** Destinations tried for one client before it is refused. */
 const mostTries = 8;
-
-/** What a listener gives to the openings of its clients. */
-export type OpeningSpec = Pick<ListenSpec, 'service' | 'acceptProxy' | 'settings'>;
 
 /** What an opening knows when its destination is connected. */
 export interface Joining {
@@ -26,7 +24,7 @@ export interface Joining {
  */
 export abstract class Opening implements Closable {
   protected readonly books: RelayBooks;
-  protected readonly spec: OpeningSpec;
+  protected readonly spec: Admission;
   readonly #startedMs: number;
   #client: RelayClient;
   #headers: HeaderReader | undefined;
@@ -35,11 +33,12 @@ export abstract class Opening implements Closable {
   #timer: Timer | undefined;
   #over: EndReason | 'joined' | undefined;
 
-  constructor(books: RelayBooks, spec: OpeningSpec, source: Endpoint, destination: Endpoint) {
+  constructor(books: RelayBooks, spec: Admission, peer: Endpoint, destination: Endpoint) {
     this.books = books;
     this.spec = spec;
     this.#startedMs = books.clock.now();
-    this.#client = { id: books.begin(), service: spec.service, source, destination };
+    const { service, forwarded } = spec;
+    this.#client = { id: books.begin(), service, source: peer, peer, forwarded, destination };
     books.openings.add(this);
   }
 

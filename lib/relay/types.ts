@@ -19,6 +19,9 @@ export interface RelaySettings {
   readonly headerTimeoutMs: number;
 }
 
+/** PROXY protocol headers to strip, outermost first; empty: none is expected. The innermost names the client. */
+export type AcceptedHeaders = readonly ('v1' | 'v2' | 'any')[];
+
 export interface ListenSpec {
   /** Name of the service; one listener per name and endpoint. */
   readonly service: string;
@@ -27,12 +30,16 @@ export interface ListenSpec {
   readonly backlog: number;
   /** Share the port with other processes (SO_REUSEPORT; Linux only). */
   readonly reusePort: boolean;
-  /** PROXY protocol headers to strip, outermost first; empty: none is expected. The innermost names the client. */
-  readonly acceptProxy: readonly ('v1' | 'v2' | 'any')[];
+  readonly acceptProxy: AcceptedHeaders;
+  /** TCP peers whose connections are those of others, and the headers they must send instead of `acceptProxy`. */
+  readonly forwarders?: { readonly peers: ReadonlySet<string>; readonly acceptProxy: AcceptedHeaders };
   /** TCP peers that may connect; undefined: everybody. Others get RST and are counted. */
   readonly allowFrom?: ReadonlySet<string>;
   readonly settings: RelaySettings;
 }
+
+/** What of a listener may change while it listens. */
+export type ListenSettings = Pick<ListenSpec, 'acceptProxy' | 'forwarders' | 'allowFrom' | 'settings'>;
 
 /** One accepted connection, before it has a destination. */
 export interface RelayClient {
@@ -41,6 +48,10 @@ export interface RelayClient {
   readonly service: string;
   /** The client: from the PROXY header when one was accepted, else the TCP peer. */
   readonly source: Endpoint;
+  /** The other end of the TCP connection, whatever a header says. */
+  readonly peer: Endpoint;
+  /** Whether the peer is one of `forwarders`. */
+  readonly forwarded: boolean;
   /** What the client connected to: from the PROXY header, else the local end. */
   readonly destination: Endpoint;
 }
@@ -134,7 +145,7 @@ export interface RelayListener {
   /** The listening socket while it is open, on systems that have descriptors. It stays the listener's own. */
   readonly descriptor?: number | undefined;
   /** Takes over new settings for connections accepted from now on. */
-  update(settings: Pick<ListenSpec, 'acceptProxy' | 'allowFrom' | 'settings'>): void;
+  update(settings: ListenSettings): void;
   /**
    * Stops accepting; established connections stay. What waits in the accept queue at the call is still taken (Linux);
    * a client whose handshake ends during the close itself gets RST from the kernel. Idempotent.

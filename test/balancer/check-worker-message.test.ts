@@ -5,6 +5,7 @@ import { batchEntries } from '../../balancer/worker-protocol.ts';
 
 const good: Record<string, object> = {
   pong: { kind: 'pong', beat: 3 },
+  flows: { kind: 'flows', frame: {} },
   requests: {
     kind: 'requests',
     requests: [
@@ -18,7 +19,8 @@ const good: Record<string, object> = {
     kind: 'applied',
     revision: 1,
     listening: ['chat'],
-    failures: [{ service: 'irc', code: '', message: 'no', cure: '' }],
+    listeningVip: [],
+    failures: [{ service: 'irc', place: 'own', code: '', message: 'no', cure: '' }],
   },
 };
 
@@ -57,7 +59,8 @@ const bad: Record<string, unknown> = {
     kind: 'applied',
     revision: 1,
     listening: [],
-    failures: [{ service: 'irc', code: '', message: 'no' }],
+    listeningVip: [],
+    failures: [{ service: 'irc', place: 'own', code: '', message: 'no' }],
   },
 };
 

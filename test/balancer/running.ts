@@ -1,5 +1,6 @@
 import type { ExecutionContext } from 'ava';
 import pino from 'pino';
+import type { HostParts } from '../../balancer/host-parts.ts';
 import { startSupervisor } from '../../balancer/start-balancer.ts';
 import type { Supervisor } from '../../balancer/supervisor.ts';
 import type { Endpoint } from '../../lib/address/index.ts';
@@ -23,6 +24,9 @@ export class Block {
   }
   get balancer(): Endpoint {
     return { host: `127.50.${this.number}.1`, port: 9000 };
+  }
+  get vip(): Endpoint {
+    return { host: `127.50.${this.number}.200`, port: 9000 };
   }
   server(index: number): Endpoint {
     return { host: `127.50.${this.number}.${10 + index}`, port: 7000 };
@@ -100,6 +104,8 @@ export async function running(
   topology: Topology,
   ready = topology.chatservers.length,
   told: Promise<void> = Promise.resolve(),
+  host?: HostParts,
+  options: { readonly sharing?: boolean } = {},
 ): Promise<Running> {
   const records: Record<string, unknown>[] = [];
   const log: Record<string, unknown>[] = [];
@@ -119,6 +125,8 @@ export async function running(
       clock: systemClock,
     },
     lines((line) => void records.push(JSON.parse(line) as Record<string, unknown>)),
+    host,
+    options,
   );
   const it = new Running({ node, control, block, records, log });
   t.teardown(async () => {

@@ -1,5 +1,6 @@
 import test from 'ava';
 import pino from 'pino';
+import { emptyPlan } from '../../balancer/pick-plan.ts';
 import { WorkerFleet, type FleetMember } from '../../balancer/worker-fleet.ts';
 import type { WorkerProcess } from '../../balancer/worker-process.ts';
 import type { ToWorker, WorkerConfig } from '../../balancer/worker-protocol.ts';
@@ -39,7 +40,7 @@ class FakeProcess implements WorkerProcess {
     this.#exit(why);
   }
   apply(revision = 1): void {
-    this.says({ kind: 'applied', revision, listening: ['chat'], failures: [] });
+    this.says({ kind: 'applied', revision, listening: ['chat'], listeningVip: [], failures: [] });
   }
   /** Answers the last ping. */
   pong(): void {
@@ -60,7 +61,14 @@ interface Setup {
 }
 
 const intervalMs = 1_000;
-const config: WorkerConfig = { revision: 1, accepting: true, services: [], upstreams: [], sources: [] };
+const config: WorkerConfig = {
+  revision: 1,
+  accepting: true,
+  services: [],
+  upstreams: [],
+  plan: emptyPlan,
+  sources: [],
+};
 
 function setup(size: number): Setup {
   const clock = new ManualClock();
@@ -78,6 +86,7 @@ function setup(size: number): Setup {
         reusePort: true,
         engine: 'node',
         engineIsWish: true,
+        table: undefined,
         log: { level: 'info', bindings: {} },
       },
       clock,
@@ -86,6 +95,7 @@ function setup(size: number): Setup {
       events: {
         requests: (_member, requests) => requests.flatMap((one) => (one[0] === 'pick' ? [one[1], 5] : [])),
         report() {},
+        flows: () => true,
         applied() {},
         gone: (member, served) => void gone.push({ member, served }),
       },
@@ -151,6 +161,7 @@ test('beats that fell due while the supervisor was late are no misses', (t) => {
       spawn: () => process,
       start: {
         limit: 1,
+        table: undefined,
         reusePort: true,
         engine: 'node',
         engineIsWish: true,
@@ -159,7 +170,7 @@ test('beats that fell due while the supervisor was late are no misses', (t) => {
       clock,
       log: pino({ level: 'silent' }),
       beat: { intervalMs, misses: 3 },
-      events: { requests: () => [], report() {}, applied() {}, gone() {} },
+      events: { requests: () => [], report() {}, flows: () => true, applied() {}, gone() {} },
     },
     config,
   );

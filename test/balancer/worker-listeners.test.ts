@@ -22,7 +22,12 @@ class FakeRelay {
   }
 }
 
-function service(name: string, port: number, allowFrom = ['d1']): WorkerService {
+function service(
+  name: string,
+  port: number,
+  allowFrom: string[] | null = ['d1'],
+  place: 'own' | 'vip' = 'own',
+): WorkerService {
   const settings = {
     connectTimeoutMs: 1,
     keepaliveMs: 1,
@@ -32,9 +37,11 @@ function service(name: string, port: number, allowFrom = ['d1']): WorkerService 
   };
   return {
     name,
+    place,
     endpoint: { host: '127.0.0.1', port },
     backlog: 1,
-    acceptProxy: ['v2'],
+    acceptProxy: [],
+    forwarders: { peers: ['d1'], acceptProxy: ['v2'] },
     allowFrom,
     sendProxy: 'off',
     settings,
@@ -46,10 +53,10 @@ test('listeners are opened, updated, moved and closed as the config changes', as
   const listeners = new WorkerListeners(relay, true);
   await listeners.apply({ accepting: true, services: [service('a', 1), service('b', 2)] });
   await listeners.apply({ accepting: true, services: [service('a', 1, ['d1', 'd2']), service('b', 3)] });
-  t.deepEqual(listeners.listening, ['a', 'b']);
+  t.deepEqual(listeners.listening('own'), ['a', 'b']);
   await listeners.apply({ accepting: true, services: [service('b', 3)] });
   await listeners.apply({ accepting: false, services: [service('b', 3)] });
-  t.deepEqual(listeners.listening, []);
+  t.deepEqual(listeners.listening('own'), []);
   t.deepEqual(relay.events, [
     'open a:1',
     'open b:2',
@@ -60,6 +67,17 @@ test('listeners are opened, updated, moved and closed as the config changes', as
     'update b:3 for d1',
     'close b:3',
   ]);
+});
+
+test('a service is listened for at the VIP too, which opens and closes without the other', async (t) => {
+  const relay = new FakeRelay();
+  const listeners = new WorkerListeners(relay, true);
+  const own = service('a', 1);
+  await listeners.apply({ accepting: true, services: [own, service('a', 2, null, 'vip')] });
+  t.deepEqual([listeners.listening('own'), listeners.listening('vip')], [['a'], ['a']]);
+  await listeners.apply({ accepting: true, services: [own] });
+  t.deepEqual([listeners.listening('own'), listeners.listening('vip')], [['a'], []]);
+  t.deepEqual(relay.events, ['open a:1', 'open a:2', 'close a:2', 'update a:1 for d1']);
 });
 
 test('a listener that fails is told with code, cause and cure, and tried again', async (t) => {

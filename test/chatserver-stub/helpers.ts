@@ -34,6 +34,8 @@ export function chatServerEntry(
     weight: 1,
     state: 'active',
     probe: { kind: 'headgate' },
+    maxConnections: undefined,
+    backup: false,
     ...more,
   };
 }
@@ -46,13 +48,19 @@ export function topologyOf(chatservers: readonly ChatServer[], more: Partial<Top
     hashKey: '00'.repeat(16),
     hashKeyIsDefault: false,
     heartbeat: { intervalMs: 200, misses: 3, rises: 2, deadAfterMs: 10_000 },
+    flows: { capacity: 4_096, unconfirmed: 1_024, idleMs: 60_000, onFull: 'maglev', resetsPerSecond: 5_000 },
     graceMs: 1_000,
     services: [
       {
         name: 'chat',
         listen: { host: '127.60.0.250', port: 9000 },
         forwarding: 'proxy',
-        balancing: { algorithm: 'round-robin' },
+        balancing: {
+          algorithm: 'round-robin',
+          slowStartMs: 0,
+          queue: { size: 0, timeoutMs: 5_000 },
+          onDown: 'keep',
+        },
         balancers: [],
         chatservers: chatservers.map(({ name }) => name),
         proxyProtocol: { accept: 'off', send: 'off' },

@@ -79,7 +79,8 @@ export class FakeRelay implements Relay {
       return 'closed';
     }
     const source = { host: '192.0.2.1', port };
-    const client = { id: this.#next++, service, source, destination: spec.endpoint };
+    const ends = { source, peer: source, destination: spec.endpoint };
+    const client = { id: this.#next++, service, forwarded: false, ...ends };
     this.#stats.accepted++;
     const tried: string[] = [];
     for (;;) {

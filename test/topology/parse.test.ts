@@ -12,13 +12,25 @@ test('a file becomes a topology with every default filled in', (t) => {
     hashKey: '00112233445566778899aabbccddeeff',
     hashKeyIsDefault: false,
     heartbeat: { intervalMs: 1_000, misses: 3, rises: 2, deadAfterMs: 10_000 },
+    flows: {
+      capacity: 1_048_576,
+      unconfirmed: 262_144,
+      idleMs: 3_600_000,
+      onFull: 'maglev',
+      resetsPerSecond: 5_000,
+    },
     graceMs: 30_000,
     services: [
       {
         name: 'chat',
         listen: { host: '203.0.113.10', port: 9_000 },
         forwarding: 'auto',
-        balancing: { algorithm: 'round-robin' },
+        balancing: {
+          algorithm: 'round-robin',
+          slowStartMs: 0,
+          queue: { size: 0, timeoutMs: 5_000 },
+          onDown: 'keep',
+        },
         balancers: ['b1', 'b2'],
         chatservers: ['c1', 'c2'],
         proxyProtocol: { accept: 'off', send: 'off' },
@@ -28,7 +40,7 @@ test('a file becomes a topology with every default filled in', (t) => {
         bufferBytes: 262_144,
       },
     ],
-    directors: [{ name: 'd1', host: '10.0.0.1', controlPort: 7_400 }],
+    directors: [{ name: 'd1', host: '10.0.0.1', interface: undefined, controlPort: 7_400 }],
     balancers: ['b1', 'b2'].map((name, index) => ({
       name,
       host: `10.0.1.${index + 1}`,
@@ -49,11 +61,32 @@ test('a file becomes a topology with every default filled in', (t) => {
       weight: 1,
       state: 'active',
       probe: { kind: 'headgate' },
+      maxConnections: undefined,
+      backup: false,
     })),
     hash: topology.hash,
   });
   t.regex(topology.hash, /^[0-9a-f]{16}$/);
   t.true(Object.isFrozen(topology.services[0]?.listen));
+});
+
+test('limits, backups, queue, slow start and what a fallen server leaves are read with their units', (t) => {
+  const text = sampleWith(
+    '{ address: 10.0.2.1:7000 }',
+    '{ address: 10.0.2.1:7000, maxConnections: 20000, backup: true }',
+  ).replace(
+    'listen: 203.0.113.10:9000',
+    'listen: 203.0.113.10:9000\n    balancing: { slowStart: 30s, queue: { size: 100, timeout: 1.5s }, onDown: close }',
+  );
+  const { services, chatservers } = valid(text);
+  t.deepEqual(services[0]?.balancing, {
+    algorithm: 'round-robin',
+    slowStartMs: 30_000,
+    queue: { size: 100, timeoutMs: 1_500 },
+    onDown: 'close',
+  });
+  t.like(chatservers[0], { maxConnections: 20_000, backup: true });
+  t.like(chatservers[1], { maxConnections: undefined, backup: false });
 });
 
 test('IPv6 addresses become canonical and probes keep their settings', (t) => {
@@ -106,7 +139,7 @@ const mistakes: readonly (readonly [string, string, string])[] = [
   [
     'services:',
     'hearbeat: {}\nservices:',
-    't.yaml:5:1: hearbeat: expected one of version, cluster, secret, hashKey, heartbeat, grace, services, directors, balancers, chatservers, got the unknown key "hearbeat"; did you mean heartbeat?',
+    't.yaml:5:1: hearbeat: expected one of version, cluster, secret, hashKey, heartbeat, flows, grace, services, directors, balancers, chatservers, got the unknown key "hearbeat"; did you mean heartbeat?',
   ],
   [
     'services:',
@@ -135,8 +168,48 @@ const mistakes: readonly (readonly [string, string, string])[] = [
   ],
   [
     'listen: 203.0.113.10:9000',
-    'listen: 203.0.113.10:9000\n    forwarding: dr',
-    't.yaml:8:17: services.chat.forwarding: expected auto or proxy (dr, tun, nat and fullnat need the kernel planes, which this version does not have), got "dr"',
+    'listen: 203.0.113.10:9000\n    forwarding: ipip',
+    't.yaml:8:17: services.chat.forwarding: expected auto, proxy, dr, tun, nat or fullnat, got "ipip"',
+  ],
+  [
+    'listen: 203.0.113.10:9000',
+    'listen: 10.0.1.2:9000\n    forwarding: dr\n    balancers: [b1]',
+    't.yaml:7:13: services.chat.listen: expected a VIP of its own with forwarding: dr, which no host has as its address, got 10.0.1.2, which is the address of balancers.b2',
+  ],
+  [
+    'listen: 203.0.113.10:9000',
+    'listen: 10.0.0.1:9000\n    forwarding: tun',
+    't.yaml:7:13: services.chat.listen: expected a VIP of its own with forwarding: tun, which no host has as its address, got 10.0.0.1, which is the address of directors.d1',
+  ],
+  [
+    'listen: 203.0.113.10:9000',
+    'listen: 0.0.0.0:9000\n    forwarding: nat',
+    't.yaml:7:13: services.chat.listen: expected one VIP with forwarding: nat, got 0.0.0.0:9000, which is every address',
+  ],
+  [
+    'listen: 203.0.113.10:9000',
+    'listen: 127.0.0.1:9000\n    forwarding: dr',
+    't.yaml:7:13: services.chat.listen: expected one VIP with forwarding: dr, got 127.0.0.1:9000, which is a loopback address',
+  ],
+  [
+    'listen: 203.0.113.10:9000',
+    'listen: "[2001:db8::10]:9000"\n    forwarding: nat',
+    't.yaml:8:17: services.chat.forwarding: expected balancers with IPv6 addresses, as the VIP has, with forwarding: nat, got b1 at 10.0.1.1; did you mean tun?',
+  ],
+  [
+    '{ host: 10.0.0.1 }',
+    '{ host: 10.0.0.1, interface: "eth0:1" }',
+    't.yaml:9:36: directors.d1.interface: expected the name of a network interface, such as eth0, got "eth0:1"',
+  ],
+  [
+    'services:',
+    'flows: { onFull: drop }\nservices:',
+    't.yaml:5:18: flows.onFull: expected maglev or refuse, got "drop"',
+  ],
+  [
+    'services:',
+    'flows: { capacity: 10 }\nservices:',
+    't.yaml:5:20: flows.capacity: expected a whole number from 1024 to 64000000, got 10',
   ],
   [
     'listen: 203.0.113.10:9000',
@@ -166,7 +239,7 @@ const mistakes: readonly (readonly [string, string, string])[] = [
   [
     '{ host: 10.0.1.1 }',
     '{ host: 10.0.1.1, wieght: 3 }',
-    't.yaml:11:25: balancers.b1.wieght: expected one of host, port, ports, control, weight, state, heartbeat, workers, maxConnections, engine, sources, got the unknown key "wieght"; did you mean weight?',
+    't.yaml:11:25: balancers.b1.wieght: expected one of host, port, ports, control, weight, state, drainUntil, heartbeat, workers, maxConnections, engine, sources, got the unknown key "wieght"; did you mean weight?',
   ],
   [
     '{ host: 10.0.1.1 }',

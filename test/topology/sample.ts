@@ -102,10 +102,16 @@ export const fileData: fc.Arbitrary<FileData> = fc
     top: fc.record({
       hashKey: optional(fc.stringMatching(/^[0-9a-f]{31}a$/)),
       grace: optional(duration),
+      flows: optional(
+        fc.record({
+          capacity: fc.integer({ min: 1_024, max: 9_999 }),
+          onFull: fc.constantFrom('maglev', 'refuse'),
+        }),
+      ),
       heartbeat: optional(fc.record({ interval: duration, misses: fc.integer({ min: 1, max: 9 }) })),
     }),
     service: fc.record({
-      forwarding: optional(fc.constantFrom('auto', 'proxy')),
+      forwarding: optional(fc.constantFrom('auto', 'proxy', 'dr', 'tun')),
       buffer: optional(fc.constantFrom('64KiB', '1MiB', '0.5MiB')),
       timeouts: optional(
         fc.record({
@@ -113,7 +119,14 @@ export const fileData: fc.Arbitrary<FileData> = fc
           user: fc.constantFrom('1s', '90s', '24h'),
         }),
       ),
-      balancing: optional(fc.record({ algorithm: fc.constantFrom('maglev', 'random-two', 'round-robin') })),
+      balancing: optional(
+        fc.record({
+          algorithm: fc.constantFrom('maglev', 'random-two', 'round-robin'),
+          slowStart: fc.constantFrom('0s', '30s', '1h'),
+          queue: fc.constantFrom({}, { size: 9 }, { size: 100, timeout: '1m' }),
+          onDown: fc.constantFrom('keep', 'close'),
+        }),
+      ),
     }),
   })
   .filter(({ top }) => top.heartbeat?.interval !== '5m')
@@ -126,6 +139,7 @@ export const fileData: fc.Arbitrary<FileData> = fc
     };
     const chatservers = tier(directors + balancers, names.length, (index) => ({
       address: bracketed(index),
+      ...(index === 1 ? { maxConnections: 20_000, backup: true } : {}),
       ...nodes[index],
     }));
     return {

@@ -3,6 +3,7 @@ import type { Finding } from '../problem.ts';
 import type { Section, TopologyFile } from '../schema/index.ts';
 import { addressConflicts } from './addresses.ts';
 import { familyMistakes } from './families.ts';
+import { forwardingMistakes, natFamilyMistakes } from './forwarding.ts';
 import { probeMistakes } from './probes.ts';
 import { countMistakes, nameMistakes, portMistakes, secretMistakes } from './references.ts';
 
@@ -26,6 +27,8 @@ export function checkAcross(checked: CheckedFile): readonly Finding[] {
     ...portMistakes(checked),
     ...probeMistakes(checked),
     ...familyMistakes(checked),
+    ...forwardingMistakes(checked),
+    ...natFamilyMistakes(checked),
     ...addressConflicts(checked),
   ];
 }

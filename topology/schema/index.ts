@@ -1,6 +1,7 @@
 /** The shape of a topology file. What one key cannot know of another is in ../checks/. */
 import { z } from 'zod';
 import { documented } from './documented.ts';
+import { flowsSchema } from './flows.ts';
 import { heartbeatSchema } from './heartbeat.ts';
 import { balancerSchema, chatserverSchema, directorSchema } from './nodes.ts';
 import { duration, name } from './scalars.ts';
@@ -96,6 +97,11 @@ export const topologySchema = z
       ),
       heartbeat: documented(heartbeatSchema.prefault({}), {
         about: 'Heartbeats between the tiers.',
+        unit: 'map',
+        effect: 'None.',
+      }),
+      flows: documented(flowsSchema.prefault({}), {
+        about: 'The flow tables of directors that forward packets (dr, tun, nat).',
         unit: 'map',
         effect: 'None.',
       }),

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { documented } from './documented.ts';
 import { probeSchema } from './heartbeat.ts';
-import { choice, endpoint, hostAddress, integer, name, port } from './scalars.ts';
+import { choice, endpoint, hostAddress, integer, interfaceName, moment, name, port } from './scalars.ts';
 
 /** Most entries of `sources`; 28,000 connections each to one chat server are usual. */
 const maxSources = 256;
@@ -37,6 +37,15 @@ function state(of: string): z.ZodPrefault<z.ZodEnum<{ active: 'active'; drain: '
   });
 }
 
+function drainUntil(of: string): z.ZodOptional<z.ZodType<number, string>> {
+  return documented(moment().optional(), {
+    about: `With state: drain, when the connections that this ${of} still has are closed, a few at a time.`,
+    unit: 'moment in UTC, 2026-11-22T16:30:00Z',
+    defaultText: 'never: the last connection ends by itself',
+    effect: 'Connections that are left at that moment end with RST. Without state: drain none.',
+  });
+}
+
 function heartbeat(of: string): z.ZodPrefault<typeof probeSchema> {
   return documented(probeSchema.prefault({}), {
     about: `How this ${of} is asked whether it lives.`,
@@ -61,6 +70,13 @@ export const directorSchema = z.strictObject(
       about: "Address of the director's machine.",
       unit: 'IP address',
       effect: hostChange,
+    }),
+    interface: documented(interfaceName().optional(), {
+      about:
+        "Network interface that clients' packets come in at and balancers are reached by, for dr, tun and nat.",
+      unit: 'name of an interface, at most 15 characters',
+      defaultText: 'the interface that has the address of host',
+      effect: 'None at once: a running director keeps its interface until it is started anew.',
     }),
     control: control('director'),
   },
@@ -89,6 +105,7 @@ export const balancerSchema = z.strictObject(
     control: control('balancer'),
     weight: weight('balancer'),
     state: state('balancer'),
+    drainUntil: drainUntil('balancer'),
     heartbeat: heartbeat('balancer'),
     workers: documented(integer(1, 256).optional(), {
       about: 'Worker processes.',
@@ -130,7 +147,21 @@ export const chatserverSchema = z.strictObject(
     control: control('chat server'),
     weight: weight('chat server'),
     state: state('chat server'),
+    drainUntil: drainUntil('chat server'),
     heartbeat: heartbeat('chat server'),
+    maxConnections: documented(integer(1, 10_000_000).optional(), {
+      about:
+        'Most connections that one balancer makes to this chat server, over all its services and workers. Beyond it new clients go to others, wait (balancing.queue) or are refused.',
+      unit: 'count, 1 to 10000000',
+      defaultText: 'no limit',
+      effect: 'None: it bounds new connections.',
+    }),
+    backup: documented(z.boolean({ error: 'true or false' }).prefault(false), {
+      about:
+        'true: it gets new connections only while no other chat server of the service can take any because they are down, draining or say that they are full.',
+      unit: 'true or false',
+      effect: 'None: a backup keeps the connections it has when the others return.',
+    }),
   },
   { error: 'a map that begins with address: ADDRESS:PORT' },
 );

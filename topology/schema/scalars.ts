@@ -9,7 +9,9 @@ import {
   durationPattern,
   formatDuration,
   formatSize,
+  momentPattern,
   parseDuration,
+  parseMoment,
   parseSize,
   sizePattern,
   suggestDuration,
@@ -77,6 +79,21 @@ export function size(leastBytes: number, mostBytes: number): z.ZodType<number, s
   return measure(kind, formatSize, suggestSize, [leastBytes, mostBytes]);
 }
 
+const momentExpected = 'a moment in UTC, such as 2026-11-22T16:30:00Z';
+
+/** Text in the file, milliseconds since 1970 after loading. */
+export function moment(): z.ZodType<number, string> {
+  return z
+    .string({ error: momentExpected })
+    .regex(momentPattern, { error: momentExpected, abort: true })
+    .transform((text, context) => {
+      const ms = parseMoment(text);
+      if (ms !== undefined) return ms;
+      context.addIssue({ code: 'custom', message: momentExpected });
+      return z.NEVER;
+    });
+}
+
 export function integer(least: number, most: number): z.ZodNumber {
   const expected = `a whole number from ${least} to ${most}`;
   const schema = z
@@ -110,6 +127,15 @@ export function choice<const Words extends readonly [string, ...string[]]>(
       unavailable?.words.includes(String(input)) === true ? undefined : nearest(String(input), words),
   });
   return schema;
+}
+
+const interfaceExpected = 'the name of a network interface, such as eth0';
+
+/** Name of a network interface, as the kernel allows it (dev_valid_name in net/core/dev.c). */
+export function interfaceName(): z.ZodString {
+  return z
+    .string({ error: interfaceExpected })
+    .regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, { error: interfaceExpected });
 }
 
 const hostExpected = 'the IPv4 or IPv6 address of one machine (an address, not a host name)';

@@ -6,9 +6,14 @@ import { controlErrors } from './control.ts';
 import { directorErrors } from './director.ts';
 import type { CatalogueEntry } from './entry.ts';
 import { heartbeatErrors } from './heartbeat.ts';
+import { hostErrors } from './host.ts';
 import { linuxErrors } from './linux.ts';
+import { netlinkErrors } from './netlink.ts';
 import { nodeErrors } from './node.ts';
+import { rawErrors } from './raw.ts';
+import { rawSocketErrors } from './raw-socket.ts';
 import { relayErrors } from './relay.ts';
+import { rolloutErrors } from './rollout.ts';
 import { topologyErrors } from './topology.ts';
 import { uringErrors } from './uring.ts';
 import { xdpErrors } from './xdp.ts';
@@ -20,14 +25,19 @@ const parts = {
   ...controlErrors,
   ...heartbeatErrors,
   ...linuxErrors,
+  ...netlinkErrors,
   ...bpfErrors,
   ...uringErrors,
+  ...hostErrors,
+  ...rawErrors,
+  ...rawSocketErrors,
   ...relayErrors,
   ...directorErrors,
   ...xdpErrors,
   ...balancerErrors,
   ...chatErrors,
   ...nodeErrors,
+  ...rolloutErrors,
   ...cliErrors,
 };
 

@@ -47,6 +47,10 @@ export const topologyErrors = part({
     meaning: 'Two things would listen on the same address and port of one machine.',
     cure: 'give one of them another address or port',
   },
+  HEADGATE_TOPOLOGY_VIP: {
+    meaning: 'The VIP of a service does not fit its forwarding: packets to it could not be told from others.',
+    cure: 'give the service an address of its own that no host has, or use forwarding: proxy',
+  },
   HEADGATE_TOPOLOGY_EMPTY_TIER: {
     meaning: 'A tier has no node, or there is no service.',
     cure: 'add at least one entry',

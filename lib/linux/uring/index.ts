@@ -26,7 +26,7 @@ export {
   type Feature,
   type UringSupport,
 } from './probe.ts';
-export { watchReadable, type ReadableWatch } from './readable.ts';
+export { watchReadable, type ReadableWatch } from '../readable.ts';
 export { RingLoop, type RingLoopOptions, type RingLoopStats } from './ring-loop.ts';
 export { Ring, type CompletionHandler, type RingStats } from './ring.ts';
 export { type RingMode, type RingOptions } from './setup.ts';

@@ -1,5 +1,5 @@
 import { EventDescriptor } from './event-descriptor.ts';
-import { watchReadable, type ReadableWatch } from './readable.ts';
+import { watchReadable, type ReadableWatch } from '../readable.ts';
 import type { CompletionHandler, Ring } from './ring.ts';
 
 const defaultTurnMs = 2;

@@ -2,8 +2,9 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { canonicalAddress, type Endpoint } from '../../address/index.ts';
 import { HeadgateError } from '../../errors/index.ts';
 import { linuxAvailable, listeningSocket } from '../../linux/index.ts';
+import { admit } from '../admission.ts';
 import { isExhaustion, listenFailure } from '../failures.ts';
-import type { ListenSpec, RelayListener } from '../types.ts';
+import type { ListenSettings, ListenSpec, RelayListener } from '../types.ts';
 import { drainAcceptQueue } from './accept-queue.ts';
 import type { RelayCore } from './core.ts';
 import { NodeOpening, socketOptions } from './opening.ts';
@@ -50,7 +51,7 @@ export class NodeListener implements RelayListener {
     return descriptorOf(this.#server);
   }
 
-  update(settings: Pick<ListenSpec, 'acceptProxy' | 'allowFrom' | 'settings'>): void {
+  update(settings: ListenSettings): void {
     const { service, endpoint, backlog, reusePort } = this.spec;
     this.#current = { service, endpoint, backlog, reusePort, ...settings };
   }
@@ -90,13 +91,13 @@ export class NodeListener implements RelayListener {
       refuse(socket);
       return;
     }
-    const { allowFrom } = this.#current;
-    if (allowFrom !== undefined && !allowFrom.has(source.host)) {
+    const admission = admit(this.#current, source.host);
+    if (admission === undefined) {
       this.#core.stats.refusedPeer++;
       refuse(socket);
       return;
     }
-    new NodeOpening(this.#core, this.#current, socket, source, destination).start();
+    new NodeOpening(this.#core, admission, socket, source, destination).start();
   }
 }
 

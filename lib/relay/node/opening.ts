@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 import { boundSocket, linuxAvailable } from '../../linux/index.ts';
 import type { Endpoint } from '../../address/index.ts';
 import { HeadgateError } from '../../errors/index.ts';
-import { Opening, type Joining, type OpeningSpec } from '../opening.ts';
+import type { Admission } from '../admission.ts';
+import { Opening, type Joining } from '../opening.ts';
 import type { Destination } from '../types.ts';
 import type { RelayCore } from './core.ts';
 import { Joint } from './joint.ts';
@@ -42,7 +43,7 @@ export class NodeOpening extends Opening {
     },
   };
 
-  constructor(core: RelayCore, spec: OpeningSpec, socket: Socket, source: Endpoint, destination: Endpoint) {
+  constructor(core: RelayCore, spec: Admission, socket: Socket, source: Endpoint, destination: Endpoint) {
     super(core, spec, source, destination);
     this.#core = core;
     tune(socket, spec.settings);

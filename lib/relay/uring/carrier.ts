@@ -1,3 +1,5 @@
+import { closeSync } from 'node:fs';
+import { endSending } from '../../linux/index.ts';
 import {
   direct,
   EAGAIN,
@@ -6,8 +8,12 @@ import {
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_MORE,
   MSG_DONTWAIT,
+  packHigh,
+  packLow,
   POLLERR,
   POLLHUP,
+  prepareCancel,
+  prepareInstall,
   preparePollMultishot,
   prepareReceiveMultishot,
   prepareReceiveProvided,
@@ -31,6 +37,8 @@ export interface CarrierOwner {
   socketFailed(socket: number, errno: number): void;
   /** Both ends have sent FIN and all bytes are with the kernel. */
   finished(row: number): void;
+  /** Calls watchAll() a little later, once. */
+  watchSoon(): void;
 }
 
 /** What a socket is up to. */
@@ -48,9 +56,13 @@ const flag = {
   /** It waits for a shared buffer. */
   starved: 32,
   joined: 64,
+  /** It has sent FIN and an error of it would be told. */
+  watched: 128,
 } as const;
 
 const none = -1;
+/** A piece is at most this part of what a connection may hold, so that one is received while others are sent. */
+const piecesHeld = 4;
 
 /**
  * Carries bytes between the two sockets of each row. Socket s sends to s ^ 1; all state is in typed arrays by socket.
@@ -76,6 +88,8 @@ export class Carrier {
   readonly #next: Int32Array;
   /** By row. */
   readonly #bufferBytes: Uint32Array;
+  /** Sockets that have sent FIN and are not watched yet. */
+  #unwatched: number[] = [];
   #starved: number[] = [];
 
   /** `isLimited`: the kernel ends multishot receives after so many bytes; else single receives do. */
@@ -111,7 +125,7 @@ export class Carrier {
       this.#held[socket] = 0;
       this.#head[socket] = this.#tail[socket] = none;
     }
-    this.#bufferBytes[row] = Math.max(bufferBytes, 4 * sharedBufferBytes);
+    this.#bufferBytes[row] = bufferBytes;
     this.arm(2 * row);
   }
 
@@ -165,11 +179,13 @@ export class Carrier {
     this.#flags[socket]! |= flag.armed;
     const { group } = this.#machine.group;
     const sqe = this.#machine.request(kinds.receive | (socket & 1), row);
-    // The kernel looks at the limit after each buffer, so it may be passed by almost one.
+    const pieceBytes = Math.min(sharedBufferBytes, mostBytes / piecesHeld);
+    // The kernel looks at the limit after each piece, so it may be passed by almost one.
     if (this.#isLimited) {
-      prepareReceiveMultishot(sqe, direct(socket), group, { totalBytes: room - sharedBufferBytes });
+      const how = { mostBytes: pieceBytes, totalBytes: room - pieceBytes };
+      prepareReceiveMultishot(sqe, direct(socket), group, how);
     } else {
-      prepareReceiveProvided(sqe, direct(socket), group);
+      prepareReceiveProvided(sqe, direct(socket), group, { mostBytes: pieceBytes });
     }
   }
 
@@ -208,6 +224,23 @@ export class Carrier {
     else this.#sentAtOnce(socket, result);
   }
 
+  /** The plain descriptor for FIN to `socket`, which nobody else knows; or none, then the kernel's threads have to do it. */
+  halved(socket: number, isCurrent: boolean, result: number): void {
+    if (result < 0) {
+      if (!isCurrent) return;
+      const sqe = this.#machine.request(kinds.shutdown | (socket & 1), socket >> 1);
+      prepareShutdown(sqe, direct(socket), SHUT_WR);
+      return;
+    }
+    try {
+      if (isCurrent) endSending(result);
+    } catch {
+      // It is dead, and the receive or the watch on it tells how.
+    } finally {
+      closeSync(result);
+    }
+  }
+
   /** A completion of shutdown(), of FIN to `socket`. */
   shutDown(socket: number, isCurrent: boolean, result: number): void {
     if (isCurrent && result < 0) this.#owner.socketFailed(socket, -result);
@@ -215,8 +248,10 @@ export class Carrier {
 
   /** A change at a socket that has sent FIN: when it failed, a send of nothing tells how. */
   watched(socket: number, isCurrent: boolean, result: number, isMore: boolean): void {
+    if (!isCurrent) return;
+    if (!isMore) this.#clear(socket, flag.watched);
     // After FIN both ways nothing is expected of it.
-    if (!isCurrent || result < 0 || this.#has(socket ^ 1, flag.done)) return;
+    if (result < 0 || this.#has(socket ^ 1, flag.done)) return;
     if ((result & (POLLERR | POLLHUP)) === 0) {
       // The completion queue was full: the watch ended, not what it is for.
       if (!isMore) this.#watch(socket);
@@ -275,11 +310,33 @@ export class Carrier {
     if (this.#has(socket, flag.joined)) this.#pump(socket);
     else if (!this.#owner.earlyEnd(row)) return;
     if (!this.#machine.table.isLive(row)) return;
-    // Nothing is received any more: an error would go unnoticed.
-    this.#watch(socket);
+    // Nothing is received any more: an error would go unnoticed. Most follow with the other FIN in no time.
+    if (this.#unwatched.length === 0) this.#owner.watchSoon();
+    this.#unwatched.push(socket);
+  }
+
+  /** Watches the sockets that have sent FIN and whose connection still lives. */
+  watchAll(): void {
+    const sockets = this.#unwatched;
+    this.#unwatched = [];
+    for (const socket of sockets) {
+      const isHalfOpen = this.#machine.table.isLive(socket >> 1) && this.#has(socket, flag.ended);
+      if (isHalfOpen && !this.#has(socket, flag.watched)) this.#watch(socket);
+    }
+    this.#machine.loop.flush();
+  }
+
+  /** Ends the watches on a row both ends of which have sent FIN: nothing else is under way there. */
+  unwatch(row: number): void {
+    for (const socket of [2 * row, 2 * row + 1]) {
+      if (!this.#has(socket, flag.watched)) continue;
+      const high = packHigh(this.#machine.table.generation(row));
+      prepareCancel(this.#machine.order(row), packLow(kinds.watch | (socket & 1), row), high).skipSuccess();
+    }
   }
 
   #watch(socket: number): void {
+    this.#flags[socket]! |= flag.watched;
     const sqe = this.#machine.request(kinds.watch | (socket & 1), socket >> 1);
     // POLLERR and POLLHUP come unasked.
     preparePollMultishot(sqe, direct(socket), 0);
@@ -384,8 +441,8 @@ export class Carrier {
       this.#owner.finished(socket >> 1);
       return;
     }
-    const sqe = this.#machine.request(kinds.shutdown | (other & 1), socket >> 1);
-    prepareShutdown(sqe, direct(other), SHUT_WR);
+    // shutdown() on a ring is always run by a thread of the kernel, which costs more than this detour.
+    prepareInstall(this.#machine.request(kinds.half | (other & 1), socket >> 1), other);
   }
 
   #has(socket: number, which: number): boolean {

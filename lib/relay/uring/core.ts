@@ -11,10 +11,13 @@ import type { UringListener } from './listener.ts';
 import { Machine } from './machine.ts';
 import type { UringOpening } from './opening.ts';
 import type { Rings } from './rings.ts';
-import { tuneDestination } from './tune.ts';
+import { hastenDestination } from './tune.ts';
+import { Untuned } from './untuned.ts';
 
 /** How long close() waits for what is under way. */
 const closePatienceMs = 1_000;
+/** How long the other FIN may take before errors of a half-closed socket are watched for. */
+const halfClosedMs = 50;
 
 export interface CoreOptions {
   /** Number of the ring in its relay, from 0. */
@@ -50,6 +53,8 @@ export class UringCore implements CarrierOwner {
   /** By socket: payload it sent. */
   readonly #bytes: Float64Array;
   #closing: (() => void) | undefined;
+  readonly #untuned: Untuned;
+  #isClosed = false;
 
   constructor(rings: Rings, { index, rows, buffers, entries, boundsReceives }: CoreOptions) {
     this.index = index;
@@ -63,6 +68,7 @@ export class UringCore implements CarrierOwner {
       afterBatch: () => this.#afterBatch(),
     });
     this.carrier = new Carrier(this.machine, this, boundsReceives);
+    this.#untuned = new Untuned(this.machine, rings.books.clock);
     this.destinations = new Destinations(rows);
     this.#accepting = Array.from({ length: rows });
     this.#openings = Array.from({ length: rows });
@@ -110,7 +116,8 @@ export class UringCore implements CarrierOwner {
     this.#startedMs[row] = startedMs;
     this.#retries[row] = retries;
     this.destinations.add(destination.id, row);
-    tuneDestination(this.machine, row, settings);
+    hastenDestination(this.machine, row);
+    this.#untuned.add(row, settings);
     this.carrier.join(row, destination.preface, kept);
   }
 
@@ -141,7 +148,18 @@ export class UringCore implements CarrierOwner {
   }
 
   finished(row: number): void {
+    this.carrier.unwatch(row);
     this.endRow(row, 'finished');
+  }
+
+  watchSoon(): void {
+    this.books.clock.after(
+      halfClosedMs,
+      () => {
+        if (!this.#isClosed) this.carrier.watchAll();
+      },
+      true,
+    );
   }
 
   /** Ends a joined connection: with FIN when it finished, else with RST. */
@@ -152,7 +170,8 @@ export class UringCore implements CarrierOwner {
     if (client === undefined || destination === undefined) return;
     for (const socket of [2 * row, 2 * row + 1]) {
       this.carrier.drop(socket);
-      this.machine.closeSocket(row, socket, reason !== 'finished');
+      if (reason === 'finished') this.machine.releaseSocket(row, socket);
+      else this.machine.resetSocket(row, socket);
     }
     this.#clients[row] = undefined;
     this.#destinations[row] = undefined;
@@ -209,6 +228,8 @@ export class UringCore implements CarrierOwner {
       };
       this.machine.loop.flush();
     });
+    this.#isClosed = true;
+    this.#untuned.close();
     this.machine.close();
   }
 
@@ -230,6 +251,9 @@ export class UringCore implements CarrierOwner {
         return;
       case kinds.watch:
         this.carrier.watched(socket, isCurrent, result, (flags & IORING_CQE_F_MORE) !== 0);
+        return;
+      case kinds.half:
+        this.carrier.halved(socket, isCurrent, result);
         return;
       case kinds.probe:
         this.carrier.probed(socket, isCurrent, result);

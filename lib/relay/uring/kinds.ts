@@ -10,12 +10,14 @@ export const kinds = {
   receive: 4,
   /** Of bytes the side sent, to the other one. */
   send: 6,
-  /** Of FIN to the side. */
+  /** Of FIN to the side, by the kernel's threads. */
   shutdown: 8,
   /** For an error of a side that sent FIN. */
   watch: 10,
   /** Asks which error it is. */
   probe: 12,
+  /** A plain descriptor for the side, to send it FIN. */
+  half: 14,
   socket: 16,
   bindOption: 24,
   bind: 32,

@@ -12,8 +12,9 @@ import {
   prepareInstall,
   sockaddrBytesMost,
 } from '../../linux/uring/index.ts';
+import { admit } from '../admission.ts';
 import { isExhaustion, listenFailure } from '../failures.ts';
-import type { ListenSpec, RelayListener } from '../types.ts';
+import type { ListenSettings, ListenSpec, RelayListener } from '../types.ts';
 import type { UringCore } from './core.ts';
 import { kinds } from './kinds.ts';
 import { rowAt } from './machine.ts';
@@ -72,7 +73,7 @@ export class UringListener implements RelayListener {
     return this.#isStopped ? undefined : this.#fd;
   }
 
-  update(settings: Pick<ListenSpec, 'acceptProxy' | 'allowFrom' | 'settings'>): void {
+  update(settings: ListenSettings): void {
     const { service, endpoint, backlog, reusePort } = this.spec;
     this.#current = { service, endpoint, backlog, reusePort, ...settings };
     if (!this.#isStopped) tuneListener(this.#fd, settings.settings);
@@ -168,14 +169,14 @@ export class UringListener implements RelayListener {
       refuse(core, row);
       return;
     }
-    const { allowFrom, settings } = this.#current;
-    if (allowFrom !== undefined && !allowFrom.has(source.host)) {
+    const admission = admit(this.#current, source.host);
+    if (admission === undefined) {
       books.stats.refusedPeer++;
       refuse(core, row);
       return;
     }
-    const opening = new UringOpening(core, this.#current, row, source, local);
-    core.open(row, opening, settings);
+    const opening = new UringOpening(core, admission, row, source, local);
+    core.open(row, opening, admission.settings);
     opening.start();
   }
 
@@ -234,6 +235,6 @@ export class UringListener implements RelayListener {
 
 /** The client gets RST; nothing of it remains. */
 function refuse(core: UringCore, row: number): void {
-  core.machine.closeSocket(row, 2 * row, true);
+  core.machine.resetSocket(row, 2 * row);
   core.releaseRow(row);
 }

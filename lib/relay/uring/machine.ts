@@ -23,7 +23,7 @@ import { kinds } from './kinds.ts';
  */
 const completionsPerEntry = 4;
 /** A shared receive buffer. They are held for the length of a send that does not wait, so a batch needs few. */
-export const sharedBufferBytes = 16_384;
+export const sharedBufferBytes = 65_536;
 
 /** Kernel-visible bytes of a row; where its parts begin is below. */
 const rowBytes = 128;
@@ -124,13 +124,16 @@ export class Machine {
     return this.#constants.address + constantAt.probes;
   }
 
-  /** Ends a socket: what is under way is cancelled; `withRst`, else FIN. The slot is free for the next request. */
-  closeSocket(row: number, socket: number, withRst: boolean): void {
+  /** Ends a socket with RST: what is under way is cancelled. The slot is free for the next request. */
+  resetSocket(row: number, socket: number): void {
     prepareCancelDescriptor(this.order(row), direct(socket)).skipSuccess();
-    if (withRst) {
-      const linger = this.#constants.address + constantAt.linger;
-      prepareSetSocketOption(this.order(row), direct(socket), SOL_SOCKET, SO_LINGER, linger, 8).skipSuccess();
-    }
+    const linger = this.#constants.address + constantAt.linger;
+    prepareSetSocketOption(this.order(row), direct(socket), SOL_SOCKET, SO_LINGER, linger, 8).skipSuccess();
+    this.releaseSocket(row, socket);
+  }
+
+  /** Ends a socket on which nothing is under way, with FIN if it has not sent any. The slot is free for the next request. */
+  releaseSocket(row: number, socket: number): void {
     prepareClose(this.order(row), direct(socket)).skipSuccess();
     this.loop.flush();
   }

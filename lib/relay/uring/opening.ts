@@ -1,12 +1,5 @@
-import { addressFamily, formatEndpoint, type Endpoint } from '../../address/index.ts';
-import {
-  AF_INET,
-  AF_INET6,
-  errnoName,
-  IP_BIND_ADDRESS_NO_PORT,
-  IPPROTO_IP,
-  SOCK_STREAM,
-} from '../../linux/index.ts';
+import { formatEndpoint, type Endpoint } from '../../address/index.ts';
+import { errnoName, IP_BIND_ADDRESS_NO_PORT, IPPROTO_IP, SOCK_STREAM } from '../../linux/index.ts';
 import {
   direct,
   encodeSockaddr,
@@ -15,7 +8,8 @@ import {
   prepareSetSocketOption,
   prepareSocketDirect,
 } from '../../linux/uring/index.ts';
-import { Opening, type Joining, type OpeningSpec } from '../opening.ts';
+import type { Admission } from '../admission.ts';
+import { Opening, type Joining } from '../opening.ts';
 import type { Destination } from '../types.ts';
 import type { UringCore } from './core.ts';
 import { kinds } from './kinds.ts';
@@ -31,7 +25,7 @@ export class UringOpening extends Opening {
   /** What failed before the connect, which is only cancelled then. */
   #failure: Error | undefined;
 
-  constructor(core: UringCore, spec: OpeningSpec, row: number, source: Endpoint, destination: Endpoint) {
+  constructor(core: UringCore, spec: Admission, row: number, source: Endpoint, destination: Endpoint) {
     super(core.books, spec, source, destination);
     this.#core = core;
     this.#row = row;
@@ -54,13 +48,13 @@ export class UringOpening extends Opening {
     const socket = 2 * row + 1;
     const attempt = this.tries;
     // Encoded first, for these throw.
-    const remote = encodeSockaddr(checked(endpoint));
+    const remote = sockaddrOf(endpoint);
     const local = localAddress === undefined ? undefined : encodeSockaddr({ host: localAddress, port: 0 });
     this.#failure = undefined;
     this.#endpoint = endpoint;
     machine.rowMemory.u8.set(remote, machine.offset(row, rowAt.destination));
     machine.ring.reserve(4);
-    const family = addressFamily(endpoint.host) === 4 ? AF_INET : AF_INET6;
+    const family = remote[0]!;
     const made = prepareSocketDirect(
       machine.request(kinds.socket | attempt, row),
       family,
@@ -91,13 +85,13 @@ export class UringOpening extends Opening {
   protected override dropDestination(): void {
     if (this.#endpoint === undefined) return;
     this.#endpoint = undefined;
-    this.#core.machine.closeSocket(this.#row, 2 * this.#row + 1, true);
+    this.#core.machine.resetSocket(this.#row, 2 * this.#row + 1);
   }
 
   protected override resetClient(): void {
     this.#held.length = 0;
     this.#core.carrier.drop(2 * this.#row);
-    this.#core.machine.closeSocket(this.#row, 2 * this.#row, true);
+    this.#core.machine.resetSocket(this.#row, 2 * this.#row);
     this.#core.releaseRow(this.#row);
   }
 
@@ -109,6 +103,18 @@ export class UringOpening extends Opening {
   protected override join(joining: Joining): void {
     this.#core.join(this.#row, joining, this.spec.settings, this.#held);
   }
+}
+
+const sockaddrs = new WeakMap<Endpoint, Uint8Array>();
+
+/** Remembered, for many connections have the same destination. Throws when it is no address, or no port. */
+function sockaddrOf(endpoint: Endpoint): Uint8Array {
+  let sockaddr = sockaddrs.get(endpoint);
+  if (sockaddr === undefined) {
+    sockaddr = encodeSockaddr(checked(endpoint));
+    sockaddrs.set(endpoint, sockaddr);
+  }
+  return sockaddr;
 }
 
 function checked(endpoint: Endpoint): Endpoint {

@@ -12,8 +12,8 @@ import { planRings, type RingPlan, type RingTuning } from './ring-plan.ts';
  * only when there are thousands, and their buffers are memory that is shared out among these. Entries count against
  * RLIMIT_MEMLOCK, often 8 MiB for all processes of a user, unless that user has CAP_IPC_LOCK.
  */
-const sizesOfFirst = { buffers: 1_024, entries: 1_024 };
-const sizesOfOthers = { buffers: 64, entries: 512 };
+const sizesOfFirst = { buffers: 512, entries: 1_024 };
+const sizesOfOthers = { buffers: 128, entries: 512 };
 
 /** What tests turn so that rare paths become the rule. */
 export interface UringTuning extends RingTuning {

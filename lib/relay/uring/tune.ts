@@ -34,11 +34,15 @@ export function tuneListener(fd: number, settings: RelaySettings): void {
   setSocketOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, Math.max(0, settings.userTimeoutMs));
 }
 
-/** The same for the connected destination of a row. */
+/** What the connected destination of a row needs at once. */
+export function hastenDestination(machine: Machine, row: number): void {
+  machine.setOption(row, 2 * row + 1, IPPROTO_TCP, TCP_NODELAY, machine.oneAt);
+}
+
+/** What it needs when it stays: the time limits of the settings. */
 export function tuneDestination(machine: Machine, row: number, settings: RelaySettings): void {
   const socket = 2 * row + 1;
   const idleSeconds = idleSecondsOf(settings);
-  machine.setOption(row, socket, IPPROTO_TCP, TCP_NODELAY, machine.oneAt);
   if (idleSeconds > 0) {
     machine.rowMemory.u32[machine.offset(row, rowAt.idleSeconds) / 4] = idleSeconds;
     const idleAt = machine.at(row, rowAt.idleSeconds);

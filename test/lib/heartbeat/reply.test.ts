@@ -13,6 +13,13 @@ test('a reply is read as it was written', (t) => {
   t.deepEqual(JSON.parse(JSON.stringify(readReply(replyBody(reply)))) as unknown, reply);
 });
 
+test('what a service takes is read as it was written, without ways that nobody here knows', (t) => {
+  const services = { chat: { state: 'serving', connections: 3, takes: ['proxy', 'dr'] } } as const;
+  t.deepEqual({ ...readReply(replyBody({ ...reply, services }))!.services }, services);
+  const newer = { chat: { ...services.chat, takes: ['proxy', 'pigeon'] } };
+  t.deepEqual(readReply({ ...reply, services: newer })!.services['chat']!.takes, ['proxy']);
+});
+
 test('unknown fields are left out, so that a newer node may say more', (t) => {
   t.deepEqual(Object.keys(readReply({ ...reply, news: 1 })!), ['services', 'connections', 'topology']);
 });
@@ -34,6 +41,8 @@ const wrong: readonly (readonly [title: string, body: Json])[] = [
   ['a count beyond what numbers hold', { ...reply, connections: 2 ** 60 }],
   ['a count that is text', { ...reply, connections: '1' }],
   ['a service count missing', { ...reply, services: { chat: { state: 'serving' } } }],
+  ['takes as text', { ...reply, services: { chat: { state: 'full', connections: 0, takes: 'dr' } } }],
+  ['a way that is no text', { ...reply, services: { chat: { state: 'full', connections: 0, takes: [1] } } }],
   ['a topology that is no text', { ...reply, topology: 5 }],
   ['an endless topology', { ...reply, topology: 'x'.repeat(257) }],
   [

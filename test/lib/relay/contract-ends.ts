@@ -119,8 +119,8 @@ export const keepalive = test.macro<[Engine]>({
         const peer = { host: socket.localAddress!, port: socket.localPort! };
         return waitsForKeepalive({ host: socket.remoteAddress!, port: socket.remotePort! }, peer);
       });
-      // Other timers end by themselves within a moment.
-      if (keepaliveMs === 0) await until(() => looks.every((look) => !look()), 'no timer is left');
+      // Other timers end by themselves within a moment, and an engine may take one to set this one.
+      await until(() => looks.every((look) => look() === keepaliveMs > 0), 'the timers are as set');
       return looks.map((look) => look());
     };
     t.deepEqual(await probed(60_000), [true, true]);

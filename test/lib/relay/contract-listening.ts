@@ -42,6 +42,41 @@ export const allowFrom = test.macro<[Engine]>({
   },
 });
 
+export const forwarders = test.macro<[Engine]>({
+  title: (_, { name }) =>
+    `${name}: forwarders must send their header, others are taken as they are, and both are told apart`,
+  async exec(t, engine) {
+    const peers = new Set(['127.30.0.7']);
+    const lab = await Lab.start(t, engine, { spec: { forwarders: { peers, acceptProxy: ['v2'] } } });
+    const source = { host: '192.0.2.1', port: 1 };
+    const header = encodeProxyHeader('v2', source, { host: '192.0.2.2', port: 2 });
+    const forwarder = await lab.client({ from: '127.30.0.7' });
+    forwarder.send(header);
+    await until(() => lab.router.routed.length === 1, 'the header is read');
+    const peerOf = (port = 0, host = '127.30.0.7'): { host: string; port: number } => ({ host, port });
+    t.like(lab.router.routed[0], {
+      source,
+      peer: peerOf(forwarder.socket.localPort),
+      forwarded: true,
+    });
+    const plain = await lab.client({ from: '127.30.0.8' });
+    await until(() => lab.router.routed.length === 2, 'nothing is waited for');
+    const own = peerOf(plain.socket.localPort, '127.30.0.8');
+    t.like(lab.router.routed[1], { source: own, peer: own, forwarded: false });
+    plain.send(header);
+    await (await lab.server.peer(1)).hears(header.toString('latin1'));
+    const silent = await lab.client({ from: '127.30.0.7' });
+    silent.send('no header, though one is due');
+    await silent.hearsRst();
+    t.like(lab.relay.stats(), { refusedHeader: 1, refusedPeer: 0 });
+    lab.listener.update({ acceptProxy: [], settings });
+    const freed = await lab.client({ from: '127.30.0.7' });
+    await until(() => lab.router.routed.length === 3, 'no forwarder any more');
+    t.like(lab.router.routed[2], { source: peerOf(freed.socket.localPort), forwarded: false });
+    await lab.audit(t);
+  },
+});
+
 export const update = test.macro<[Engine]>({
   title: (_, { name }) => `${name}: update() counts for connections accepted from then on`,
   async exec(t, engine) {

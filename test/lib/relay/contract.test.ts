@@ -46,6 +46,7 @@ for (const engine of engines) {
 
   test(listening.limit, engine);
   test(listening.allowFrom, engine);
+  test(listening.forwarders, engine);
   test(listening.update, engine);
   test(listening.listenerClose, engine);
   test(listening.queueDrains, engine);

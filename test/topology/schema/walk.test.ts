@@ -29,7 +29,7 @@ test('the reference tells defaults as they are written in the file', (t) => {
 });
 
 test('the keys of a place are known, and names are free', (t) => {
-  t.deepEqual(keysAt(['directors', 'd1']), ['host', 'control']);
+  t.deepEqual(keysAt(['directors', 'd1']), ['host', 'interface', 'control']);
   t.deepEqual(keysAt(['balancers', 'b1', 'heartbeat']), ['probe', 'port', 'send', 'expect']);
   t.deepEqual(keysAt(['directors']), []);
   t.deepEqual(keysAt(['nothing', 'here']), []);

@@ -1,0 +1,42 @@
+/** What a balancer's process asks of the host it runs on. */
+import type { Logger } from 'pino';
+import { prepareHost } from '../lib/host-setup/index.ts';
+import { runtimeDirectory, type TierContext } from '../node/index.ts';
+import { ownAddresses, type Topology } from '../topology/index.ts';
+import { hostOwner } from './host-wishes.ts';
+import type { SupervisorOptions } from './supervisor.ts';
+import { obstacleOf, wantedVips } from './vip-needs.ts';
+
+/** What prepares the host; tests bring their own. */
+export type HostParts = Pick<SupervisorOptions, 'vips' | 'prepareHost'>;
+
+/** Prepares the host that `host` is an address of, in the name of this node. */
+export function hostParts(
+  { topology, node, log }: Pick<TierContext, 'topology' | 'node' | 'log'>,
+  host: string,
+): HostParts {
+  const told = new Set<string>();
+  return {
+    vips: (wanted, me) =>
+      wantedVips(wanted, me).filter((need) => {
+        const obstacle = obstacleOf(need, wanted, new Set(ownAddresses()));
+        if (obstacle !== undefined) tell(log, told, wanted, need.service, obstacle);
+        return obstacle === undefined;
+      }),
+    prepareHost: (wishes) =>
+      prepareHost({
+        ...wishes,
+        owner: hostOwner('balancer', topology, node),
+        host,
+        stateDirectory: runtimeDirectory(process.env),
+      }),
+  };
+}
+
+/** Once for each service that demands it; nobody asked for what `auto` would like. */
+function tell(log: Logger, told: Set<string>, topology: Topology, service: string, obstacle: string): void {
+  const forwarding = topology.services.find(({ name }) => name === service)?.forwarding;
+  if (forwarding === 'auto' || told.has(service)) return;
+  told.add(service);
+  log.warn(`service ${service}: takes no packets for its VIP: ${obstacle}`);
+}
