@@ -40,6 +40,8 @@ export class KindChoice {
     const used = this.#used.get(mode);
     if (used !== undefined && this.#running.has(used)) return used;
     const able = this.#ableTo(mode);
+    // Asking takes time, which a restart does not have.
+    if (able.length < 2) return able[0];
     return able.find((kind) => this.#lackOfKind(kind) === undefined) ?? able[0];
   }
 
