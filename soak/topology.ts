@@ -32,7 +32,7 @@ function wrongPlaces(
   problems: readonly { readonly line: number; readonly column: number; readonly message: string }[],
 ): string | undefined {
   if (problems.length === 0) return 'refused without a problem';
-  const lines = text.split(/\r\n|\r|\n/);
+  const lines = text.split('\n');
   for (const { line, column, message } of problems) {
     if (message === '') return 'a problem without words';
     const length = lines[line - 1]?.length;
