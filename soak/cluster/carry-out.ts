@@ -8,10 +8,9 @@ import { patienceMs, type Stage } from './stage.ts';
 import type { Step } from './steps.ts';
 import type { World } from './world.ts';
 
-/** What a step came to: the world after it, and whether it was possible at all. */
+/** What a step came to: the world after it, and what of the promises did not hold. */
 export interface Outcome {
   readonly world: World;
-  readonly skipped?: string;
   readonly problems: readonly string[];
 }
 
@@ -30,7 +29,9 @@ export async function carryOut(step: Step, world: World, stage: Stage, crowd: Cr
     case 'kill-worker':
       return { world, problems: await killBalancer(step.do, step.node, stage, crowd) };
     case 'kill-director':
-      return { world, ...(await killDirector(step.awayMs, stage)) };
+      if (stage.proxied() > 0) await renew(stage, crowd);
+      await killDirector(step.awayMs, stage);
+      return { world, problems: [] };
     case 'pause':
       await pause(stage, step.node, step.forMs);
       return { world, problems: [] };
@@ -40,10 +41,7 @@ export async function carryOut(step: Step, world: World, stage: Stage, crowd: Cr
       await stage.lab.heal(step.node);
       return { world, problems: [] };
     case 'new-crowd':
-      await crowd.settle();
-      await crowd.leave();
-      await stage.untilCounted(0);
-      await crowd.arrive();
+      await renew(stage, crowd);
       return { world, problems: [] };
   }
 }
@@ -97,23 +95,26 @@ async function killBalancer(
     : [`${what} ${node}: it had ${bereaved} clients, ${all} lost their connection`];
 }
 
-/** Packets in the kernel do not wait for the director (promise 8). Connections that it carries itself would end with it. */
-async function killDirector(
-  awayMs: number,
-  stage: Stage,
-): Promise<{ readonly skipped?: string; readonly problems: readonly string[] }> {
-  const status = (await stage.untilCounted(crowdSize)).get('d1');
-  const proxied = status?.counters['proxied'] ?? 0;
-  if (proxied > 0) return { skipped: `d1 carries ${proxied} connections itself`, problems: [] };
+/** Everybody leaves, and comes back as a new client. */
+async function renew(stage: Stage, crowd: Crowd): Promise<void> {
+  await crowd.settle();
+  await crowd.leave();
+  await stage.untilCounted(0);
+  await crowd.arrive();
+}
+
+/** Packets in the kernel do not wait for the director (promise 8); connections that it carried itself would end with it. */
+async function killDirector(awayMs: number, stage: Stage): Promise<void> {
+  const proxied = stage.proxied();
+  if (proxied > 0) throw new Error(`d1 carries ${proxied} connections itself`);
   const d1 = stage.node('d1');
   d1.signal('SIGKILL');
   await d1.exited;
   await sleep(awayMs);
   await stage.startNode('d1');
-  return { problems: [] };
 }
 
-/** Stops the node's process, and with it what it started when it is a balancer. */
+/** Stops the node's own process; workers of a balancer go on. */
 async function pause(stage: Stage, node: string, forMs: number): Promise<void> {
   const program = stage.node(node);
   program.signal('SIGSTOP');

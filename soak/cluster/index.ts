@@ -1,9 +1,11 @@
 /** A whole cluster under people who talk, while everything happens to it that the promises cover. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describeError } from '../../lib/errors/index.ts';
 import type { NodeStatus } from '../../node/index.ts';
+import { bpfAvailable, mountBpffs, unmountBpffs } from '../../lib/linux/bpf/index.ts';
+import { ownNamespaces } from '../../test/lib/linux/bpf/own-namespaces.ts';
 import { probeLab } from '../../test/lab/index.ts';
 import { onExit } from '../../test/process-groups.ts';
 import type { Progress } from '../progress.ts';
@@ -17,14 +19,12 @@ import { Stage } from './stage.ts';
 import { nextStep } from './steps.ts';
 import { firstWorld, takersOf, type Forwarding, type World } from './world.ts';
 
-const modes: readonly Forwarding[] = ['proxy'];
 /** After so much nobody needs more. */
 const mostProblems = 20;
 const keptLines = 40;
 
 interface Tally {
   readonly steps: Record<string, number>;
-  readonly skipped: Record<string, number>;
   guests: number;
   readonly problems: string[];
   /** Of the nodes, when the soak could not go on. */
@@ -42,17 +42,22 @@ export async function soakCluster(
   // Also what a test's helpers make in the temporary folder goes when Ctrl-C ends this.
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-soak-'));
   process.env['TMPDIR'] = folder;
-  onExit(() => rmSync(folder, { recursive: true, force: true }));
+  const pins = mountPins(folder);
+  onExit(() => {
+    if (pins !== undefined) unmountBpffs(pins);
+    rmSync(folder, { recursive: true, force: true });
+  });
   const scope = new Scope();
   const log = new HoldingsLog();
-  const tally: Tally = { steps: {}, skipped: {}, guests: 0, problems: [], lastLines: {} };
+  const tally: Tally = { steps: {}, guests: 0, problems: [], lastLines: {} };
   let crowd: Crowd | undefined;
   try {
-    const stage = await Stage.start(scope, firstWorld, undefined);
+    const stage = await Stage.start(scope, firstWorld, pins);
     crowd = new Crowd(stage.lab);
     await crowd.arrive();
-    print(`${stage.running.size} nodes are up, ${crowdSize} people talk`);
-    await rounds(seed, stage, crowd, progress, log, tally, print);
+    const modes = await stage.modes();
+    print(`${stage.running.size} nodes are up, ${crowdSize} people talk; forwarding: ${modes.join(', ')}`);
+    await rounds(seed, modes, stage, crowd, progress, log, tally, print);
     await crowd.leave();
   } catch (error) {
     tally.problems.push(`the soak could not go on: ${describeError(error)}`);
@@ -69,8 +74,21 @@ export async function soakCluster(
   };
 }
 
+/**
+ * A bpf file system that all hosts see, in a mount namespace of this process: it ends with the process. Undefined where there
+ * can be none.
+ */
+function mountPins(folder: string): string | undefined {
+  if (!bpfAvailable().available || !ownNamespaces().available) return undefined;
+  const pins = path.join(folder, 'bpffs');
+  mkdirSync(pins);
+  mountBpffs(pins);
+  return pins;
+}
+
 async function rounds(
   seed: number,
+  modes: readonly Forwarding[],
   stage: Stage,
   crowd: Crowd,
   progress: Progress,
@@ -89,8 +107,7 @@ async function rounds(
       const outcome = await carryOut(step, world, stage, crowd);
       world = outcome.world;
       tally.problems.push(...outcome.problems);
-      const counts = outcome.skipped === undefined ? tally.steps : tally.skipped;
-      counts[step.do] = (counts[step.do] ?? 0) + 1;
+      tally.steps[step.do] = (tally.steps[step.do] ?? 0) + 1;
       for (const name of crashed(stage, step.do, world)) tally.problems.push(`${name} ended by itself`);
       await stage.untilAsWanted(world);
       tally.problems.push(...(await checkGuests(round, world, stage)));

@@ -1,11 +1,13 @@
 /** The soaked cluster as it runs: hosts in network namespaces, a process per node, and what they say of themselves. */
+import { readFileSync } from 'node:fs';
 import { closeAll, connectLocalNodes } from '../../cli/cluster-access.ts';
+import { bpfAvailable } from '../../lib/linux/bpf/index.ts';
 import type { NodeStatus } from '../../node/index.ts';
 import { startCluster, type Cluster } from '../../test/cluster.ts';
 import { createLab, type Lab } from '../../test/lab/index.ts';
 import type { Program, Teardown } from '../../test/processes.ts';
 import { until } from '../../test/until.ts';
-import { hosts, specOf, type World } from './world.ts';
+import { allBalancers, forwardings, hosts, specOf, vip, type Forwarding, type World } from './world.ts';
 
 /** A busy machine is no broken promise. */
 export const patienceMs = 120_000;
@@ -26,6 +28,7 @@ export class Stage {
   /** Hosts and nodes; resolves when everybody is up. `bpffs` is where directors pin. */
   static async start(t: Teardown, world: World, bpffs: string | undefined): Promise<Stage> {
     const lab = await createLab(t, { hosts });
+    await routeBack(lab);
     const env = bpffs === undefined ? {} : { HEADGATE_BPFFS: bpffs };
     const programs = new Map<string, Program>();
     const cluster = await startCluster(t, specOf(world), async (name, argv, options) => {
@@ -36,6 +39,22 @@ export class Stage {
     const stage = new Stage(lab, cluster, programs);
     await stage.untilAsWanted(world);
     return stage;
+  }
+
+  /** The ways of forwarding that work here. */
+  async modes(): Promise<readonly Forwarding[]> {
+    const status = await until(async () => (await this.statuses()).get('d1'), 'd1 to answer');
+    return bpfAvailable().available && modeOf(status) !== undefined ? forwardings : ['proxy'];
+  }
+
+  /** Clients whose connections the director carries itself, instead of the kernel. */
+  proxied(): number {
+    const address = Buffer.from(vip.host.split('.').map(Number)).reverse().toString('hex');
+    const local = `${address}:${vip.port.toString(16).padStart(4, '0')}`.toUpperCase();
+    return readFileSync(`/proc/${this.node('d1').pid}/net/tcp`, 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, at, , state]) => at === local && state === established).length;
   }
 
   get file(): string {
@@ -120,10 +139,34 @@ export class Stage {
   }
 }
 
+/** TCP_ESTABLISHED of include/net/tcp_states.h, as /proc/net/tcp writes it. */
+const established = '01';
+
+/** With nat the way back is through the director; what leaves from the VIP goes to the client directly. */
+async function routeBack(lab: Lab): Promise<void> {
+  for (const host of allBalancers) {
+    for (const client of hosts.client)
+      await lab.exec(host, ['ip', 'rule', 'add', 'from', hosts[host][0], 'to', client, 'lookup', '100']);
+    await lab.exec(host, ['ip', 'route', 'add', 'default', 'via', hosts.d1[0], 'table', '100']);
+  }
+}
+
+/** The way of forwarding in force; undefined when the director does not tell. */
+function modeOf({ forwarding }: NodeStatus & Partial<ForwardingPart>): string | undefined {
+  return forwarding?.services[0]?.mode;
+}
+
+interface ForwardingPart {
+  readonly forwarding: { readonly services: readonly { readonly mode: string }[] };
+}
+
 /** What is not yet as `world` says. */
 function lacking(statuses: ReadonlyMap<string, NodeStatus>, world: World): string | undefined {
   const topologies = new Set([...statuses.values()].map(({ topology }) => topology));
   if (topologies.size > 1) return `${topologies.size} topologies are in use`;
+  const d1 = statuses.get('d1');
+  const mode = d1 === undefined ? undefined : modeOf(d1);
+  if (mode !== undefined && mode !== world.forwarding) return `forwarding is ${mode}`;
   const members = { ...world.balancers, ...world.chatservers };
   for (const [name, { state }] of Object.entries(members)) {
     const views = [...statuses.values()].flatMap(({ watches }) =>

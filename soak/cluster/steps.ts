@@ -70,7 +70,11 @@ const choices: readonly (readonly [weight: number, choice: Choice])[] = [
   ],
   [
     3,
-    (world, random) => ({ do: 'pause', node: random.pick(nodesOf(world)), forMs: random.whole(100, 6_000) }),
+    (world, random) => ({
+      do: 'pause',
+      node: random.pick(['d1', ...nodesOf(world)]),
+      forMs: random.whole(100, 6_000),
+    }),
   ],
   [
     2,

@@ -8,7 +8,9 @@ export interface Member {
 
 export type Members = Readonly<Record<string, Member>>;
 
-export type Forwarding = 'proxy' | 'dr' | 'tun';
+/** All need nothing but one link; `nat` also the routes that the stage adds. */
+export const forwardings = ['proxy', 'dr', 'tun', 'nat'] as const;
+export type Forwarding = (typeof forwardings)[number];
 
 export interface World {
   readonly balancers: Members;
