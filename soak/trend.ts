@@ -28,8 +28,9 @@ export interface Trend {
   readonly isFlat: boolean;
 }
 
-/** Fewer samples say nothing. */
+/** Fewer samples, or a shorter time, say nothing. */
 export const fewestSamples = 12;
+export const shortestMs = 300_000;
 const hourMs = 3_600_000;
 
 /**
@@ -41,6 +42,7 @@ export function trendOf(samples: readonly Sample[], { share, least }: Tolerance)
   const [first] = settled;
   const last = settled.at(-1);
   if (settled.length < fewestSamples || first === undefined || last === undefined) return undefined;
+  if (last.atMs - first.atMs < shortestMs) return undefined;
   const slope = slopeOverTime(settled);
   const growth = slope * (last.atMs - first.atMs);
   const middle = settled.map(({ value }) => value).toSorted((a, b) => a - b)[settled.length >> 1]!;

@@ -1,4 +1,4 @@
-import type { Teardown } from '../test/processes.ts';
+import type { Teardown } from './processes.ts';
 
 /** What is to be undone at the end of a run outside of a test: the last made goes first. */
 export class Scope implements Teardown {
