@@ -1,11 +1,11 @@
 /** A whole cluster under people who talk, while everything happens to it that the promises cover. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describeError } from '../../lib/errors/index.ts';
 import type { NodeStatus } from '../../node/index.ts';
-import { bpfAvailable, mountBpffs, unmountBpffs } from '../../lib/linux/bpf/index.ts';
-import { ownNamespaces } from '../../test/lib/linux/bpf/own-namespaces.ts';
+import { unmountBpffs } from '../../lib/linux/bpf/index.ts';
+import { mountPins } from '../../test/pins.ts';
 import { probeLab } from '../../test/lab/index.ts';
 import { onExit } from '../../test/process-groups.ts';
 import type { Progress } from '../progress.ts';
@@ -72,18 +72,6 @@ export async function soakCluster(
     problems: [...problems, ...(totals?.problems ?? []), ...growing(trends)],
     facts: { people: crowdSize, ...told, crowd: totals, tolerances, trends },
   };
-}
-
-/**
- * A bpf file system that all hosts see, in a mount namespace of this process: it ends with the process. Undefined where there
- * can be none.
- */
-function mountPins(folder: string): string | undefined {
-  if (!bpfAvailable().available || !ownNamespaces().available) return undefined;
-  const pins = path.join(folder, 'bpffs');
-  mkdirSync(pins);
-  mountBpffs(pins);
-  return pins;
 }
 
 async function rounds(
