@@ -30,9 +30,11 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds);
 const reloadsPerRound = Math.max(2, Math.round(Number(options.reloads) / rounds));
 const rate = Number(options.rate);
-/** After a server was removed, before the next is added. */
-const restMs = 200;
-const warmUpMs = 500;
+/** For so long nobody may have met a removed server, before the next is added: reloads that overlap would be lost. */
+const restMs = 300;
+const mostRestMs = 10_000;
+/** Clients before the first reload: whom they fail, no reload failed. */
+const calmMs = 3_000;
 
 const usual: Servers = {
   a: { host: '127.93.200.1', port: 7_000 },
@@ -44,6 +46,8 @@ interface Round {
   /** From the change to the first word of the new server, per addition. */
   readonly tookMs: readonly number[];
   readonly clients: number;
+  /** Before the first reload. */
+  readonly failedInCalm: number;
   readonly failed: number;
   /** Clients per second that came in fact. */
   readonly perSecond: number;
@@ -55,16 +59,22 @@ async function measure(name: ContenderName, place: number, round: number): Promi
   try {
     const contender = await contenders[name](scope, at, usual);
     let failed = 0;
+    let failedInCalm = 0;
+    let calm = true;
+    let lastMetMs = 0;
     let heard: ((newcomer: Newcomer) => void) | undefined;
     const newcomers = new Newcomers(at, rate, (newcomer) => {
-      if (newcomer.server === undefined) failed++;
-      else heard?.(newcomer);
+      if (newcomer.server === 'n') lastMetMs = performance.now();
+      if (newcomer.server !== undefined) heard?.(newcomer);
+      else if (calm) failedInCalm++;
+      else failed++;
     });
     const tookMs: number[] = [];
     await until(async () => (await comeOnce(at)).server, `${name} to serve`);
     const beganMs = performance.now();
     newcomers.begin();
-    await sleep(warmUpMs);
+    await sleep(calmMs);
+    calm = false;
     for (let reload = 0; reload < reloadsPerRound; reload += 2) {
       const changedMs = performance.now();
       const arrived = new Promise<number>((resolve) => {
@@ -76,12 +86,16 @@ async function measure(name: ContenderName, place: number, round: number): Promi
       tookMs.push(await Promise.race([arrived, sleep(30_000, NaN)]));
       heard = undefined;
       await contender.reload(usual);
-      await sleep(restMs);
+      const removedMs = performance.now();
+      await until(() => performance.now() - Math.max(removedMs, lastMetMs) >= restMs, {
+        describe: 'the removed server to be met no longer',
+        timeoutMs: mostRestMs,
+      });
     }
     const tookSeconds = (performance.now() - beganMs) / 1_000;
     await newcomers.end();
     const clients = newcomers.begun;
-    return { tookMs, clients, failed, perSecond: clients / tookSeconds };
+    return { tookMs, clients, failedInCalm, failed, perSecond: clients / tookSeconds };
   } finally {
     await scope.close();
   }
@@ -134,6 +148,7 @@ const summary = names.map((name) => {
     ratioToHaproxy: { median: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) },
     reloads: reloadsPerRound * rounds,
     clients: sum(({ clients }) => clients),
+    failedInCalm: sum(({ failedInCalm }) => failedInCalm),
     failed: sum(({ failed }) => failed),
     perSecond: sum(({ perSecond }) => perSecond) / rounds,
   };
@@ -143,7 +158,7 @@ for (const { name, medianMs, leastMs, mostMs, ratioToHaproxy: ratio, ...counts }
   console.log(
     `${name.padEnd(22)}${medianMs.toFixed(0)} ms (${leastMs.toFixed(0)}–${mostMs.toFixed(0)}), ` +
       `${middle} (${least}–${most}) of HAProxy; ${counts.failed} of ${counts.clients} clients failed ` +
-      `in ${counts.reloads} reloads at ${counts.perSecond.toFixed(0)}/s`,
+      `(${counts.failedInCalm} more before the first) in ${counts.reloads} reloads at ${counts.perSecond.toFixed(0)}/s`,
   );
 }
 if (options.json !== undefined) {

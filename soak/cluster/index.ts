@@ -27,8 +27,8 @@ interface Tally {
   readonly steps: Record<string, number>;
   guests: number;
   readonly problems: string[];
-  /** Of the nodes, when the soak could not go on. */
-  lastLines: Record<string, readonly string[]>;
+  /** Of the nodes after each round with a problem. */
+  readonly lastLines: Record<string, readonly string[]>;
 }
 
 /** A case is a round: one step, then guests, then everything that was said is heard, then what processes hold. */
@@ -105,15 +105,22 @@ async function rounds(
       sample(stage, statuses, progress.elapsedMs, log);
       await crowd.talk();
     } catch (error) {
-      for (const [name, { lines }] of stage.running)
-        tally.lastLines[name] = lines.slice(-keptLines).map(({ text }) => text);
+      keepLines(stage, round, tally);
       throw new Error(`round ${round}, ${told}`, { cause: error });
     }
     const problems = [...tally.problems, ...crowd.totals.problems];
-    if (problems.length > knownProblems)
-      print(`round ${round}, ${told}: ${problems.slice(knownProblems).join('; ')}`);
+    if (problems.length > knownProblems) {
+      keepLines(stage, round, tally);
+      print(`round ${round}, ${world.forwarding}, ${told}: ${problems.slice(knownProblems).join('; ')}`);
+    }
     progress.advance(1, () => progressLine(tally, crowd));
   }
+}
+
+/** What the nodes said last: to be read when something is wrong. */
+function keepLines(stage: Stage, round: number, tally: Tally): void {
+  for (const [name, { lines }] of stage.running)
+    tally.lastLines[`round ${round}, ${name}`] = lines.slice(-keptLines).map(({ text }) => text);
 }
 
 /** Nodes of the topology that are gone and were not killed. */
@@ -136,11 +143,12 @@ async function checkGuests(round: number, world: World, stage: Stage): Promise<s
       if (more > 0) problems.push(`${name} took ${more} new connections though it is to get none`);
     }
   });
-  const { lost, failedAttempts, servers } = report;
+  const { lost, failedAttempts, failures, servers } = report;
   const chatservers = takersOf(world.chatservers);
   for (const name of Object.keys(servers))
     if (!chatservers.includes(name)) problems.push(`guests were on ${name}, which is to get nobody`);
-  if (failedAttempts > 0) problems.push(`${failedAttempts} new connections failed`);
+  if (failedAttempts > 0)
+    problems.push(`${failedAttempts} new connections failed: ${JSON.stringify(failures)}`);
   if (lost.unexpected > 0) problems.push(`${lost.unexpected} guests lost their connection`);
   problems.push(...report.problems);
   return problems.map((problem) => `round ${round}: ${problem}`);
