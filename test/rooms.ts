@@ -22,11 +22,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   cli: product,
   scripts: product,
   bench: [...product, 'scripts', 'test'],
-  test: [...product, 'scripts', 'bench'],
+  soak: [...product, 'scripts', 'test'],
+  test: [...product, 'scripts', 'bench', 'soak'],
 };
 
 /** Rooms that may enter others by any file: they look inside by trade. */
-const enterAnywhere = new Set(['scripts', 'bench', 'test']);
+const enterAnywhere = new Set(['scripts', 'bench', 'soak', 'test']);
 
 const mostLines = 800;
 

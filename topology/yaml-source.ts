@@ -4,13 +4,13 @@ import {
   isMap,
   isScalar,
   isSeq,
-  LineCounter,
   parseDocument,
   visit,
   type Alias,
   type Document,
   type Node,
 } from 'yaml';
+import { LinePlaces } from './line-places.ts';
 import { formatPath, mismatch, type Finding, type Path, type Problem } from './problem.ts';
 
 /** Largest topology file, in bytes. 1,024 nodes per tier are about 200 KiB. */
@@ -42,10 +42,11 @@ const yamlOptions = {
 
 /** Reads YAML. YAML's own errors come alone: what follows a syntax error is guesswork. Never throws. */
 export function readYaml(text: string, file: string): YamlSource | { readonly problems: readonly Problem[] } {
-  const lines = new LineCounter();
+  let places: LinePlaces | undefined;
+  // The library's own count of lines misses those inside of what it could not parse.
   const problemAt = (offset: number, code: Problem['code'], message: string): Problem => {
-    const { line, col } = lines.linePos(offset);
-    return { code, file, line: Math.max(1, line), column: Math.max(1, col), path: '', message };
+    places ??= new LinePlaces(text);
+    return { code, file, ...places.at(offset), path: '', message };
   };
   if (text.length > maxFileBytes) {
     const message = mismatch(`a file of at most ${maxFileBytes} bytes`, `${text.length} characters`);
@@ -55,7 +56,7 @@ export function readYaml(text: string, file: string): YamlSource | { readonly pr
   }
   let document: Document.Parsed;
   try {
-    document = parseDocument(text, { ...yamlOptions, lineCounter: lines });
+    document = parseDocument(text, yamlOptions);
   } catch (error) {
     const message = `not readable as YAML: ${error instanceof Error ? error.message : String(error)}`;
     return { problems: [{ code: 'HEADGATE_TOPOLOGY_SYNTAX', file, line: 1, column: 1, path: '', message }] };

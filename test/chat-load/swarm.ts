@@ -30,6 +30,8 @@ export interface SwarmReport {
   readonly lost: { readonly expected: number; readonly unexpected: number };
   /** Attempts that did not come to a login. */
   readonly failedAttempts: number;
+  /** Why, and how often; only the first kinds are kept. */
+  readonly failures: Readonly<Record<string, number>>;
   /** Messages said, and heard by all chatters together. */
   readonly said: number;
   readonly heard: number;
@@ -39,6 +41,7 @@ export interface SwarmReport {
 }
 
 const keptProblems = 50;
+const keptFailures = 20;
 
 /**
  * Many chatters in one process. Speakers number what they say; every chatter checks that it hears each message of
@@ -54,6 +57,7 @@ export class Swarm {
   readonly #lost = { expected: 0, unexpected: 0 };
   readonly #unsettled = new Set<Promise<void>>();
   #failedAttempts = 0;
+  readonly #failures: Record<string, number> = {};
   #heard = 0;
   #problemCount = 0;
   #lossesExpected = false;
@@ -88,6 +92,7 @@ export class Swarm {
       servers,
       lost: this.lost,
       failedAttempts: this.#failedAttempts,
+      failures: { ...this.#failures },
       said: this.#said.reduce((sum, count) => sum + count, 0),
       heard: this.#heard,
       problems: this.#problems,
@@ -190,7 +195,7 @@ export class Swarm {
         received: (message) => this.#received(index, record, message),
         lost: (why) => {
           if (isIn) this.#lose(index, why);
-          else this.#failedAttempts += 1;
+          else this.#fail(why);
           isIn = false;
         },
         ended: (error) => this.#problem(`chatter ${index} gave up: ${describeError(error)}`),
@@ -231,6 +236,12 @@ export class Swarm {
     }
     this.#lost.unexpected += 1;
     this.#problem(`chatter ${index} lost its connection: ${why}`);
+  }
+
+  #fail(why: string): void {
+    this.#failedAttempts += 1;
+    if (why in this.#failures || Object.keys(this.#failures).length < keptFailures)
+      this.#failures[why] = (this.#failures[why] ?? 0) + 1;
   }
 
   #problem(text: string): void {

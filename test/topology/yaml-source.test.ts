@@ -47,6 +47,14 @@ test('a file of more than 4 MiB is refused', (t) => {
   t.is(problems('#'.repeat(4_194_305))[0]?.code, 'HEADGATE_TOPOLOGY_TOO_LARGE');
 });
 
+test('what is not YAML is told at its line, also when what could not be parsed goes over several', (t) => {
+  const told = problems(
+    'version: 1\nservices:\n  a:\n    x: 1\n  }  forwarding: dr\n    buffer: 1MiB\nend: 1\n',
+  );
+  const places = told.map(({ line, column }) => `${line}:${column}`);
+  t.deepEqual(places.slice(0, 6), ['5:3', '5:6', '5:16', '5:18', '6:11', '6:13']);
+});
+
 test('very many problems are counted instead of listed', (t) => {
   const many = Array.from({ length: 500 }, (_, index) => `k${index}: 1`).join('\n');
   const told = problems(`${sampleText}${many}\n`);

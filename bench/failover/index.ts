@@ -1,0 +1,129 @@
+/**
+ * What clients see of a balancer's end: `npm run bench -- failover [--rounds R] [--only PART] [--json FILE]`, as root. On hosts in
+ * network namespaces the balancer b1 is killed (SIGKILL), stopped (SIGSTOP) or loses its link, with 90 clients connected and others
+ * coming at a steady rate; for headgate in proxy and dr, and for HAProxy with checks before three servers. Prints, from the
+ * event on: until when newcomers were affected (got no server, or waited for more than a second), how many got none, and
+ * when its clients were told, median over the rounds of the first and the last of them. Needs haproxy.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release, tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { unmountBpffs } from '../../lib/linux/bpf/index.ts';
+import { pidsIn } from '../../test/lab/namespaces.ts';
+import { mountPins } from '../../test/pins.ts';
+import { onExit } from '../../test/process-groups.ts';
+import type { Program, Teardown } from '../../test/processes.ts';
+import { Scope } from '../../test/scope.ts';
+import { median } from '../measure.ts';
+import { outcomeOf, type ClientLine, type Outcome } from './outcome.ts';
+import { clientScript, settings, startHaproxy, startHeadgate, vip, type Scene } from './scenes.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string', default: '' },
+    json: { type: 'string' },
+  },
+});
+const rounds = Number(options.rounds);
+const staying = 90;
+const perSecond = 50;
+/** Newcomers before the event, so that everything has been used once. */
+const warmUpMs = 1_000;
+/** Longest observation; twice what any side needs by its settings. */
+const observedMs = 30_000;
+/** After the last client was told, so that newcomers of then are seen as well. */
+const afterMs = 6_000;
+
+const folder = mkdtempSync(path.join(tmpdir(), 'headgate-bench-'));
+const pins = mountPins(folder);
+onExit(() => {
+  if (pins !== undefined) unmountBpffs(pins);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const scenes: Readonly<Record<string, (t: Teardown) => Promise<Scene>>> = {
+  'headgate proxy': (t) => startHeadgate(t, 'proxy', pins),
+  ...(pins === undefined ? {} : { 'headgate dr': (t: Teardown) => startHeadgate(t, 'dr', pins) }),
+  haproxy: startHaproxy,
+};
+const events: Readonly<Record<string, (scene: Scene) => Promise<void> | void>> = {
+  SIGKILL: (scene) => signalHost(scene, 'SIGKILL'),
+  SIGSTOP: (scene) => signalHost(scene, 'SIGSTOP'),
+  'link down': ({ lab }) => lab.unplug('b1'),
+};
+
+function signalHost({ lab }: Scene, signal: NodeJS.Signals): void {
+  for (const pid of pidsIn(lab.namespace('b1'))) process.kill(pid, signal);
+}
+
+const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+async function measure(scene: string, event: string): Promise<Outcome> {
+  const scope = new Scope();
+  try {
+    const { lab, victim } = await scenes[scene]!(scope);
+    const argv = [...clientScript, vip.host, `${vip.port}`, `${staying}`, `${perSecond}`];
+    const clients = await lab.spawn('client', argv);
+    await clients.line(/"ready"/, { timeoutMs: 60_000 });
+    await sleep(warmUpMs);
+    const eventMs = monotonicMs();
+    await events[event]!({ lab, victim });
+    for (;;) {
+      await sleep(100);
+      const { told, bereaved } = outcomeOf(linesOf(clients), victim, eventMs);
+      if (told === bereaved || monotonicMs() - eventMs > observedMs) break;
+    }
+    await sleep(afterMs);
+    return outcomeOf(linesOf(clients), victim, eventMs);
+  } finally {
+    await scope.close();
+  }
+}
+
+function linesOf(clients: Program): ClientLine[] {
+  return clients.lines.map(({ text }) => JSON.parse(text) as ClientLine);
+}
+
+const versions = {
+  kernel: release(),
+  cores: cpus().length,
+  node: process.version,
+  haproxy: /version ([\d.]+)/.exec(spawnSync('haproxy', ['-v'], { encoding: 'utf8' }).stdout)?.[1],
+};
+console.log(`${JSON.stringify(versions)}, ${rounds} rounds, ${staying} clients, ${perSecond} newcomers/s`);
+const results: { scene: string; event: string; outcomes: Outcome[] }[] = [];
+for (const event of Object.keys(events))
+  for (const scene of Object.keys(scenes))
+    if (`${scene} ${event}`.includes(options.only)) results.push({ scene, event, outcomes: [] });
+for (let round = 0; round < rounds; round++)
+  for (const { scene, event, outcomes } of results) outcomes.push(await measure(scene, event));
+
+for (const { scene, event, outcomes } of results) {
+  const seconds = (of: (outcome: Outcome) => number | undefined): string => {
+    const values = outcomes.map((outcome) => (of(outcome) ?? NaN) / 1_000);
+    return `${median(values).toFixed(2)} s (${Math.min(...values).toFixed(2)}–${Math.max(...values).toFixed(2)})`;
+  };
+  const sum = (of: (outcome: Outcome) => number): number =>
+    outcomes.reduce((total, outcome) => total + of(outcome), 0);
+  console.log(
+    `${event.padEnd(10)}${scene.padEnd(16)}newcomers affected until ${seconds((each) => each.affectedUntilMs)}, ` +
+      `${sum((each) => each.failed)} got nobody; told first ${seconds((each) => each.toldMs?.[0])}, last ` +
+      `${seconds((each) => each.toldMs?.[2])}, ${sum((each) => each.told)} of ${sum((each) => each.bereaved)}; ` +
+      `${sum((each) => each.othersLost)} others lost`,
+  );
+}
+if (options.json !== undefined) {
+  const facts = {
+    date: new Date().toISOString(),
+    versions,
+    loadAverage: loadavg(),
+    settings,
+    staying,
+    perSecond,
+  };
+  writeFileSync(options.json, `${JSON.stringify({ ...facts, rounds, results }, null, 2)}\n`);
+}

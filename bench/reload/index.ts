@@ -1,0 +1,167 @@
+/**
+ * What a changed configuration costs: `npm run bench -- reload [--reloads N] [--rounds R] [--rate PER_SECOND] [--json FILE]`.
+ * A server is added and removed in turn, N times in all, while clients come at a steady rate; in turns over the rounds for
+ * headgate's director (its file is all it needs, the change is a rename), for both its tiers, and for HAProxy and nginx with the
+ * signal that makes them reload. Prints the time from the change until a client that came later is on the new server (median and
+ * range), the ratio to HAProxy's median of the same round, and how many clients got no server. Needs haproxy and nginx with its
+ * stream module. Uses 127.93.0.0/16.
+ */
+import { fork, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg, release } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { formatEndpoint } from '../../lib/address/index.ts';
+import { Scope } from '../../test/scope.ts';
+import { until } from '../../test/until.ts';
+import { median } from '../measure.ts';
+import { contenders, type ContenderName, type Servers } from './contenders.ts';
+import { comeOnce, Newcomers, type Newcomer } from './newcomers.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    reloads: { type: 'string', default: '100' },
+    rounds: { type: 'string', default: '5' },
+    rate: { type: 'string', default: '5000' },
+    json: { type: 'string' },
+  },
+});
+const rounds = Number(options.rounds);
+const reloadsPerRound = Math.max(2, Math.round(Number(options.reloads) / rounds));
+const rate = Number(options.rate);
+/** For so long nobody may have met a removed server, before the next is added: reloads that overlap would be lost. */
+const restMs = 300;
+const mostRestMs = 10_000;
+/** Clients before the first reload: whom they fail, no reload failed. */
+const calmMs = 3_000;
+
+const usual: Servers = {
+  a: { host: '127.93.200.1', port: 7_000 },
+  b: { host: '127.93.200.2', port: 7_000 },
+};
+const grown: Servers = { ...usual, n: { host: '127.93.200.3', port: 7_000 } };
+
+interface Round {
+  /** From the change to the first word of the new server, per addition. */
+  readonly tookMs: readonly number[];
+  readonly clients: number;
+  /** Before the first reload. */
+  readonly failedInCalm: number;
+  readonly failed: number;
+  /** Clients per second that came in fact. */
+  readonly perSecond: number;
+}
+
+async function measure(name: ContenderName, place: number, round: number): Promise<Round> {
+  const at = { host: `127.93.${place}.1`, port: 9_000 + round };
+  const scope = new Scope();
+  try {
+    const contender = await contenders[name](scope, at, usual);
+    let failed = 0;
+    let failedInCalm = 0;
+    let calm = true;
+    let lastMetMs = 0;
+    let heard: ((newcomer: Newcomer) => void) | undefined;
+    const newcomers = new Newcomers(at, rate, (newcomer) => {
+      if (newcomer.server === 'n') lastMetMs = performance.now();
+      if (newcomer.server !== undefined) heard?.(newcomer);
+      else if (calm) failedInCalm++;
+      else failed++;
+    });
+    const tookMs: number[] = [];
+    await until(async () => (await comeOnce(at)).server, `${name} to serve`);
+    const beganMs = performance.now();
+    newcomers.begin();
+    await sleep(calmMs);
+    calm = false;
+    for (let reload = 0; reload < reloadsPerRound; reload += 2) {
+      const changedMs = performance.now();
+      const arrived = new Promise<number>((resolve) => {
+        heard = ({ begunMs, doneMs, server }) => {
+          if (server === 'n' && begunMs >= changedMs) resolve(doneMs - changedMs);
+        };
+      });
+      await contender.reload(grown);
+      tookMs.push(await Promise.race([arrived, sleep(30_000, NaN)]));
+      heard = undefined;
+      await contender.reload(usual);
+      const removedMs = performance.now();
+      await until(() => performance.now() - Math.max(removedMs, lastMetMs) >= restMs, {
+        describe: 'the removed server to be met no longer',
+        timeoutMs: mostRestMs,
+      });
+    }
+    const tookSeconds = (performance.now() - beganMs) / 1_000;
+    await newcomers.end();
+    const clients = newcomers.begun;
+    return { tookMs, clients, failedInCalm, failed, perSecond: clients / tookSeconds };
+  } finally {
+    await scope.close();
+  }
+}
+
+function run(program: string, args: readonly string[]): string {
+  const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  return `${stdout}${stderr}`;
+}
+
+const versions = {
+  kernel: release(),
+  cores: cpus().length,
+  node: process.version,
+  nginx: /nginx\/([\d.]+)/.exec(run('nginx', ['-v']))?.[1],
+  haproxy: /version ([\d.]+)/.exec(run('haproxy', ['-v']))?.[1],
+};
+console.log(
+  `${JSON.stringify(versions)}, ${reloadsPerRound} reloads × ${rounds} rounds, ${rate} clients/s wanted`,
+);
+const names = Object.keys(contenders) as ContenderName[];
+const results = Object.fromEntries(names.map((name) => [name, [] as Round[]])) as Record<
+  ContenderName,
+  Round[]
+>;
+const servers = fork(
+  new URL('servers-process.js', import.meta.url),
+  Object.entries(grown).map(([name, at]) => `${name}@${formatEndpoint(at)}`),
+);
+await once(servers, 'message');
+try {
+  for (let round = 0; round < rounds; round++)
+    for (const [place, name] of names.entries()) results[name].push(await measure(name, place, round));
+} finally {
+  servers.kill();
+}
+
+const summary = names.map((name) => {
+  const took = results[name].flatMap(({ tookMs }) => tookMs);
+  const ratios = results[name].map(
+    ({ tookMs }, round) => median(tookMs) / median(results.haproxy[round]!.tookMs),
+  );
+  const sum = (of: (round: Round) => number): number =>
+    results[name].reduce((total, each) => total + of(each), 0);
+  return {
+    name,
+    medianMs: median(took),
+    leastMs: Math.min(...took),
+    mostMs: Math.max(...took),
+    ratioToHaproxy: { median: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) },
+    reloads: reloadsPerRound * rounds,
+    clients: sum(({ clients }) => clients),
+    failedInCalm: sum(({ failedInCalm }) => failedInCalm),
+    failed: sum(({ failed }) => failed),
+    perSecond: sum(({ perSecond }) => perSecond) / rounds,
+  };
+});
+for (const { name, medianMs, leastMs, mostMs, ratioToHaproxy: ratio, ...counts } of summary) {
+  const [middle, least, most] = [ratio.median, ratio.least, ratio.most].map((value) => value.toFixed(2));
+  console.log(
+    `${name.padEnd(22)}${medianMs.toFixed(0)} ms (${leastMs.toFixed(0)}–${mostMs.toFixed(0)}), ` +
+      `${middle} (${least}–${most}) of HAProxy; ${counts.failed} of ${counts.clients} clients failed ` +
+      `(${counts.failedInCalm} more before the first) in ${counts.reloads} reloads at ${counts.perSecond.toFixed(0)}/s`,
+  );
+}
+if (options.json !== undefined) {
+  const facts = { date: new Date().toISOString(), versions, loadAverage: loadavg(), rateWanted: rate };
+  writeFileSync(options.json, `${JSON.stringify({ ...facts, summary, rounds: results }, null, 2)}\n`);
+}
