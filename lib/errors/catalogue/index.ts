@@ -13,6 +13,7 @@ import { nodeErrors } from './node.ts';
 import { rawErrors } from './raw.ts';
 import { rawSocketErrors } from './raw-socket.ts';
 import { relayErrors } from './relay.ts';
+import { rolloutErrors } from './rollout.ts';
 import { topologyErrors } from './topology.ts';
 import { uringErrors } from './uring.ts';
 import { xdpErrors } from './xdp.ts';
@@ -36,6 +37,7 @@ const parts = {
   ...balancerErrors,
   ...chatErrors,
   ...nodeErrors,
+  ...rolloutErrors,
   ...cliErrors,
 };
 
