@@ -2,7 +2,7 @@
 import { ControlKey, connectControl, connectLocal, type ControlConnection } from '../lib/control/index.ts';
 import { HeadgateError } from '../lib/errors/index.ts';
 import { localSockets, statusMethod, type NodeAddress, type NodeStatus } from '../node/index.ts';
-import { loadTopology, readSecret, type Topology } from '../topology/index.ts';
+import { loadFrom, readSecret, type Topology } from '../topology/index.ts';
 
 /** Name under which commands ask. */
 export const askerName = 'headgate-cli';
@@ -19,7 +19,7 @@ export interface TopologyAccess {
 
 /** Reads the topology and its secret. */
 export async function openTopology(file: string, env: Readonly<NodeJS.ProcessEnv>): Promise<TopologyAccess> {
-  const { topology } = await loadTopology(file);
+  const { topology } = await loadFrom(file, env);
   return { topology, key: ControlKey.fromSecret(await readSecret(topology.secret, env)) };
 }
 

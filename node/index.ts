@@ -19,7 +19,15 @@ export { missingRawSocket } from './optional-packages.ts';
 export { RateMeter } from './rate-meter.ts';
 export { environment } from './environment.ts';
 export { fetchMethod, readFetched, stateMethod, type RolloutStatus } from './rollout/messages.ts';
-export { compareStamps, type Stamp } from './rollout/stamp.ts';
+export {
+  compareStamps,
+  newerStamp,
+  nextStamp,
+  noteOf,
+  stampInNote,
+  unstamped,
+  type Stamp,
+} from './rollout/stamp.ts';
 export {
   addressesOf,
   closeSurvey,

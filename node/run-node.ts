@@ -12,9 +12,9 @@ import { ControlKey, createControlServer, type ControlServer, type Json } from '
 import { deferred } from '../lib/deferred/index.ts';
 import { describeError, HeadgateError } from '../lib/errors/index.ts';
 import {
-  fileSource,
   formatProblem,
   readSecret,
+  topologySource,
   type Tier,
   type Topology,
   type TopologySource,
@@ -39,7 +39,7 @@ import { version } from './version.ts';
 export interface RunNodeOptions {
   readonly tier: Tier;
   readonly start: StartTier;
-  /** Path of the topology file. */
+  /** Path of the topology file, or its address in etcd. */
   readonly file: string;
   /** Name of the node; undefined: found by this machine's addresses. */
   readonly name: string | undefined;
@@ -78,7 +78,7 @@ const removedCheckMs = 250;
  * Throws what kept it from starting.
  */
 export async function runNode(options: RunNodeOptions): Promise<number> {
-  const source = fileSource(options.file);
+  const source = topologySource(options.file, options.env);
   const start = await startTopology(source, options.tier, options.name, stateDirectory(options.env));
   const key = ControlKey.fromSecret(await readSecret(start.topology.secret, options.env));
   const log = createLogger(start.name, { level: options.logLevel, format: options.logFormat });
@@ -201,9 +201,10 @@ class NodeProcess {
 
   #watchTopology(): void {
     const handlers: WatchHandlers = {
-      onTopology: (topology, warnings, text) => {
+      onTopology: (topology, warnings, text, note) => {
         for (const warning of warnings) this.#log.warn(formatProblem(warning));
-        this.#rollout.fileChanged(topology, text);
+        if (this.#source.shared === undefined) this.#rollout.fileChanged(topology, text);
+        else this.#rollout.sharedChanged(topology, text, note);
       },
       onProblems: (problems) => {
         for (const problem of problems) this.#log.error(formatProblem(problem));
@@ -211,6 +212,10 @@ class NodeProcess {
       },
       onUnchanged: (topology) => this.#log.info(`the topology is unchanged: ${topology.hash}`),
       onUnwatchable: (error) => this.#log.warn(describeError(error)),
+      onAway: (error) => {
+        this.#log.warn(`${describeError(error)}; ${this.#topology.hash} keeps running`);
+      },
+      onBack: () => this.#log.info(`${this.#source.name} answers again`),
     };
     this.#watch = this.#source.watch(handlers, { running: this.#topology });
   }
@@ -311,6 +316,7 @@ class NodeProcess {
   async #closeAll(): Promise<void> {
     this.#ending = true;
     this.#watch?.close();
+    this.#source.close();
     this.#removedCheck?.cancel();
     this.#troubleSamples?.cancel();
     await this.#rollout.close();
@@ -333,7 +339,7 @@ class NodeProcess {
       rollout: this.#rollout.status(),
       troublesLastMinute: this.#troublesLastMinute(),
       adminRefused: this.#adminLimit.refused,
-      file: this.#options.file,
+      file: this.#source.name,
       control: this.#control.stats(),
     };
   }

@@ -12,6 +12,7 @@ const lib = [
   'lib/relay',
   'lib/flow-report',
   'lib/host-setup',
+  'lib/etcd',
 ];
 const tiers = ['director', 'balancer', 'chatserver-stub'];
 const product = [...lib, 'topology', 'node', ...tiers, 'cli'];
@@ -26,7 +27,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'lib/relay': [...ground, ...middle],
   'lib/flow-report': [...ground, ...middle],
   'lib/host-setup': [...ground, ...middle],
-  topology: ['lib/errors', 'lib/address', 'lib/maglev'],
+  'lib/etcd': ground,
+  topology: ['lib/errors', 'lib/address', 'lib/backoff', 'lib/maglev', 'lib/etcd'],
   node: ['topology', ...lib],
   ...Object.fromEntries(tiers.map((tier) => [tier, ['topology', 'node', ...lib]])),
   cli: product,

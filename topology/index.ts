@@ -37,4 +37,5 @@ export {
   type TopologyPlan,
   type Traffic,
 } from './plan/index.ts';
-export { fileSource, type TopologySource } from './source.ts';
+export { fileSource, loadFrom, parseFrom, readFrom, topologySource, type TopologySource } from './source.ts';
+export { etcdSource, type SharedReading, type SharedStore } from './etcd/index.ts';

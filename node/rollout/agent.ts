@@ -46,7 +46,7 @@ import {
   type RolloutStatus,
 } from './messages.ts';
 import { exchange, peerEndpoints } from './peers.ts';
-import { compareStamps, stampBody, type Stamp } from './stamp.ts';
+import { compareStamps, stampBody, stampInNote, type Stamp } from './stamp.ts';
 import type { HoldingStore } from './store.ts';
 
 /** Every so often, on average, a random peer is asked: directors, for one, hear of each other only so. */
@@ -173,6 +173,24 @@ export class RolloutAgent {
     });
   }
 
+  /** The place that all nodes share has another text; with `note`, one that was rolled out. */
+  sharedChanged(topology: Topology, text: string, note: string | undefined): void {
+    const stamp = stampInNote(note, topology.hash);
+    if (stamp === undefined) {
+      this.fileChanged(topology, text);
+      return;
+    }
+    const order = compareStamps(stamp, this.#holding.stamp);
+    const { name } = this.#options.source;
+    // What was refused is told there; the store tells again what comes next.
+    if (order > 0) void this.#catchUp({ stamp, text }, `from ${name}`).catch(() => undefined);
+    else if (order < 0)
+      this.#log.warn(
+        `${name} holds generation ${stamp.generation}, older than ${this.#holding.stamp.generation}, which keeps running`,
+      );
+    else this.fileChanged(topology, text);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#look?.cancel();
@@ -198,7 +216,7 @@ export class RolloutAgent {
     this.#holding = holding;
     if (holding.local !== null)
       this.#log.warn(
-        `the file was changed by hand since generation ${holding.stamp.generation}: the change is this node's own until the next roll-out`,
+        `the ${this.#options.source.shared === undefined ? 'file' : 'text in etcd'} was changed by hand since generation ${holding.stamp.generation}: the change belongs to no generation until the next roll-out`,
       );
     this.#topology = topology;
     if (!isSame) await this.#apply(topology);

@@ -63,6 +63,10 @@ export const rolloutErrors = part({
     meaning: 'The change would close established connections.',
     cure: 'drain first and wait, or add --accept-loss',
   },
+  HEADGATE_ROLLOUT_PLACE: {
+    meaning: 'The nodes take their topology from etcd, and the roll-out was not told so.',
+    cure: 'add --cluster with the address in etcd, or set HEADGATE_TOPOLOGY to it',
+  },
   HEADGATE_ROLLOUT_FILE_DIFFERS: {
     meaning: 'The file is not what the cluster runs, so editing it would also bring its other differences.',
     cure: 'write what runs with headgate topology show --text, or use --file-only and then plan and apply',
