@@ -40,3 +40,5 @@ export {
 } from './rollout/survey.ts';
 export { rollOut, type RolloutEvent, type RolloutOptions, type RolloutResult } from './rollout/roll-out.ts';
 export { stateDirectory } from './rollout/store.ts';
+export { ringOf } from './rotation/keeper.ts';
+export { rotateSecret, type RotateOptions, type RotationEvent } from './rotation/rotate.ts';

@@ -8,12 +8,11 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { formatEndpoint, sameEndpoint } from '../lib/address/index.ts';
 import { every, systemClock, type Timer } from '../lib/clock/index.ts';
-import { ControlKey, createControlServer, type ControlServer, type Json } from '../lib/control/index.ts';
+import { createControlServer, type ControlServer, type Json } from '../lib/control/index.ts';
 import { deferred } from '../lib/deferred/index.ts';
 import { describeError, HeadgateError } from '../lib/errors/index.ts';
 import {
   formatProblem,
-  readSecret,
   topologySource,
   type Tier,
   type Topology,
@@ -30,6 +29,8 @@ import { RateMeter } from './rate-meter.ts';
 import { RolloutAgent } from './rollout/agent.ts';
 import { troublesOf } from './rollout/health.ts';
 import { rolloutMethods } from './rollout/messages.ts';
+import { openKeys, type KeyKeeper } from './rotation/keeper.ts';
+import { rotationMethods } from './rotation/messages.ts';
 import { holdingStore, stateDirectory } from './rollout/store.ts';
 import { ensureRuntimeDirectory } from './runtime-directory.ts';
 import { startTopology, type StartTopology } from './start-topology.ts';
@@ -68,6 +69,7 @@ const adminMethods: ReadonlySet<string> = new Set([
   clusterStatusMethod,
   'explain',
   ...rolloutMethods,
+  ...rotationMethods,
 ]);
 
 /** How often a removed node looks whether its last connection has ended. */
@@ -80,10 +82,11 @@ const removedCheckMs = 250;
 export async function runNode(options: RunNodeOptions): Promise<number> {
   const source = topologySource(options.file, options.env);
   const start = await startTopology(source, options.tier, options.name, stateDirectory(options.env));
-  const key = ControlKey.fromSecret(await readSecret(start.topology.secret, options.env));
   const log = createLogger(start.name, { level: options.logLevel, format: options.logFormat });
+  const { secret } = start.topology;
+  const keys = await openKeys({ source: secret, env: options.env, clock: systemClock, log });
   for (const warning of start.warnings) log.warn(warning);
-  const node = new NodeProcess(options, source, start, key, log);
+  const node = new NodeProcess(options, source, start, keys, log);
   return node.run();
 }
 
@@ -96,7 +99,7 @@ class NodeProcess {
   readonly #troubles = new RateMeter(systemClock, minuteMs);
   #troubleSamples: Timer | undefined;
   readonly #name: string;
-  readonly #key: ControlKey;
+  readonly #keys: KeyKeeper;
   readonly #log: Logger;
   readonly #control: ControlServer;
   readonly #started = performance.now();
@@ -113,7 +116,7 @@ class NodeProcess {
     options: RunNodeOptions,
     source: TopologySource,
     start: StartTopology,
-    key: ControlKey,
+    keys: KeyKeeper,
     log: Logger,
   ) {
     const { topology, name } = start;
@@ -122,7 +125,8 @@ class NodeProcess {
     this.#start = start;
     this.#topology = topology;
     this.#name = name;
-    this.#key = key;
+    this.#keys = keys;
+    const key = keys.ring;
     this.#log = log;
     this.#address = this.#findAddress(topology)!;
     const server = createControlServer({ key, cluster: topology.cluster, node: name, log });
@@ -157,13 +161,14 @@ class NodeProcess {
       this.#tier = await this.#options.start({
         topology: this.#topology,
         node: this.#name,
-        key: this.#key,
+        key: this.#keys.ring,
         control: this.#control,
         log: this.#log,
         logFormat: this.#options.logFormat,
         clock: systemClock,
         generations: this.#rollout.generations,
       });
+      this.#keys.start(this.#control);
       this.#control.handle(statusMethod, () => this.#status() as unknown as Json);
       this.#control.handle(clusterStatusMethod, async () => (await this.#collect()) as unknown as Json);
       await this.#control.listen(this.#address.control);
@@ -227,8 +232,9 @@ class NodeProcess {
     const before = this.#topology;
     this.#topology = topology;
     if (before.hash !== topology.hash) this.#log.info(`topology ${topology.hash} replaces ${before.hash}`);
-    if (before.cluster !== topology.cluster || !isDeepStrictEqual(before.secret, topology.secret))
-      this.#log.warn("a changed cluster name or secret is used from this node's next start on");
+    if (before.cluster !== topology.cluster)
+      this.#log.warn("a changed cluster name is used from this node's next start on");
+    if (!isDeepStrictEqual(before.secret, topology.secret)) await this.#keys.follow(topology.secret);
     await this.#followOwnAddress(this.#findAddress(topology));
   }
 
@@ -277,6 +283,7 @@ class NodeProcess {
     process.on('SIGHUP', () => {
       this.#log.info('SIGHUP: reading the topology again');
       void this.#watch?.reload();
+      void this.#keys.reload();
     });
     process.once('uncaughtException', (error) => {
       this.#log.fatal({ err: error }, `internal error, please report it: ${describeError(error)}`);
@@ -320,6 +327,7 @@ class NodeProcess {
     this.#removedCheck?.cancel();
     this.#troubleSamples?.cancel();
     await this.#rollout.close();
+    await this.#keys.close();
     await this.#tier?.close();
     await this.#control.close();
     // A channel somebody listens on keeps the process alive.
@@ -337,6 +345,7 @@ class NodeProcess {
       uptimeMs: Math.round(performance.now() - this.#started),
       topology: this.#topology.hash,
       rollout: this.#rollout.status(),
+      keys: this.#keys.status(),
       troublesLastMinute: this.#troublesLastMinute(),
       adminRefused: this.#adminLimit.refused,
       file: this.#source.name,
@@ -351,7 +360,7 @@ class NodeProcess {
 
   /** One round at a time, shared by everybody who asks meanwhile. */
   #collect(): Promise<ClusterStatus> {
-    this.#collecting ??= collectStatus(this.#topology, this.#key, this.#name).finally(() => {
+    this.#collecting ??= collectStatus(this.#topology, this.#keys.ring, this.#name).finally(() => {
       this.#collecting = undefined;
     });
     return this.#collecting;

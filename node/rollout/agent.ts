@@ -6,17 +6,19 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Endpoint } from '../../lib/address/index.ts';
 import type { Clock, Timer } from '../../lib/clock/index.ts';
-import { ControlKey, type ControlPeer, type ControlServer } from '../../lib/control/index.ts';
+import { type ControlKeys, type ControlPeer, type ControlServer } from '../../lib/control/index.ts';
 import { describeError, HeadgateError } from '../../lib/errors/index.ts';
 import type { BeatPeer, Generations } from '../../lib/heartbeat/index.ts';
 import {
   formatProblem,
   parseTopology,
-  readSecret,
+  readSecrets,
+  type ClusterSecrets,
   type Topology,
   type TopologySource,
 } from '../../topology/index.ts';
 import { controlEndpoints } from '../control-endpoints.ts';
+import { idsOf } from '../rotation/keys.ts';
 import {
   afterFileChange,
   afterTake,
@@ -64,7 +66,7 @@ const parallelAsks = 32;
 export interface RolloutAgentOptions {
   readonly source: TopologySource;
   readonly node: string;
-  readonly key: ControlKey;
+  readonly key: ControlKeys;
   readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly control: ControlServer;
   readonly log: Logger;
@@ -381,14 +383,16 @@ export class RolloutAgent {
   }
 
   async #checkSecret(topology: Topology): Promise<void> {
-    let id: string;
+    let secrets: ClusterSecrets;
     try {
-      ({ id } = ControlKey.fromSecret(await readSecret(topology.secret, this.#options.env)));
+      secrets = await readSecrets(topology.secret, this.#options.env);
     } catch (cause) {
       throw new HeadgateError('HEADGATE_ROLLOUT_SECRET', 'its secret cannot be read here', { cause });
     }
-    if (id === this.#options.key.id) return;
-    const message = `the secret it names has key id ${id}, the one in use ${this.#options.key.id}`;
+    const ids = Object.values(idsOf(secrets)) as readonly string[];
+    const { presented, accepted } = this.#options.key;
+    if (accepted.some(({ id }) => ids.includes(id))) return;
+    const message = `the secret it names has key id ${ids[0]}, the one in use ${presented.id}`;
     throw new HeadgateError('HEADGATE_ROLLOUT_SECRET', message);
   }
 
