@@ -21,7 +21,36 @@ export interface WatchedNode {
   readonly connections: number;
   /** True when the topology drains it, or it was removed and still has connections. */
   readonly draining: boolean;
+  /** Most connections from this watcher; absent: no limit. */
+  readonly maxConnections?: number;
+  /** Present and true for a backup. */
+  readonly backup?: boolean;
+  /** Hundredths of its share, while it starts slowly. */
+  readonly share?: number;
   readonly lastFailure: string;
+}
+
+/** How a director forwards; flow counts are those of the last walk over the tables. */
+export interface ForwardingStatus {
+  readonly services: readonly {
+    readonly service: string;
+    /** What the topology says. */
+    readonly wanted: string;
+    /** What is in force for new connections. */
+    readonly mode: string;
+    /** Why, in one clause; empty when the topology says so. */
+    readonly why: string;
+  }[];
+  readonly planes: readonly {
+    /** `proxy`, `xdp native on eth0`. */
+    readonly plane: string;
+    readonly flows?: {
+      readonly confirmed: number;
+      readonly unconfirmed: number;
+      /** Most confirmed flows. */
+      readonly capacity: number;
+    };
+  }[];
 }
 
 /** The part of a status that the tier itself knows. */
@@ -38,6 +67,10 @@ export interface TierStatus {
   /** Named counters from start; docs/counters.md explains each. */
   readonly counters: Readonly<Record<string, number>>;
   readonly watches: readonly WatchedNode[];
+  /** Clients that wait for a place on a chat server, by service; services without any are left out. */
+  readonly waiting?: Readonly<Record<string, number>>;
+  /** Of directors. */
+  readonly forwarding?: ForwardingStatus;
   /** Worker processes, where there are any. */
   readonly workers?: readonly {
     readonly pid: number;

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { HeadgateError, isHeadgateError } from '../../lib/errors/index.ts';
-import { layout, u32 } from '../../lib/layout/index.ts';
+import { layout, pad, u32 } from '../../lib/layout/index.ts';
 import {
   BpfMap,
   isBpffs,
@@ -10,14 +10,28 @@ import {
   type MappedMemory,
   requireBpffs,
   type Collection,
-  type XdpMode,
+  type Hook,
 } from '../../lib/linux/bpf/index.ts';
 import { configLayout, layoutVersion } from '../forward/index.ts';
 import { mapSpecs, type Capacity } from './maps.ts';
 import { forwardProgram } from './program/index.ts';
 
-/** What is pinned beside the maps to say what they are. */
-const aboutLayout = layout('about', { version: u32, tableSize: u32 }, { size: 8 });
+/** What is pinned beside the maps to say what they are. The version stays first. */
+const aboutLayout = layout(
+  'about',
+  {
+    version: u32,
+    tableSize: u32,
+    services: u32,
+    balancers: u32,
+    flows: u32,
+    unconfirmedFlows: u32,
+    /** How the program was attached, as in `attachModes`; the kernel does not tell. */
+    mode: u32,
+    gap: pad(4),
+  },
+  { size: 32 },
+);
 const aboutSpec = { type: 'array', keySize: 4, valueSize: aboutLayout.size, maxEntries: 1 } as const;
 
 /** Pin names; all others are names of maps. `about` is pinned when all maps are, `link` at the very end. */
@@ -28,14 +42,15 @@ export interface DataPathOptions {
   /** Directory of its own on a bpf file system; made when it is missing. One per director and interface. */
   readonly directory: string;
   readonly ifindex: number;
-  readonly mode: XdpMode;
+  /** Where the program is attached: `tcx` for veth and its like, which is another form of it. */
+  readonly mode: Hook;
   readonly capacity: Capacity;
 }
 
-function spec(capacity: Capacity) {
+function spec(capacity: Capacity, mode: Hook) {
   return {
     maps: mapSpecs(capacity),
-    programs: { headgate: forwardProgram(capacity.tableSize) },
+    programs: { headgate: forwardProgram(capacity.tableSize, mode === 'tcx' ? 'tcx' : 'xdp') },
   } as const;
 }
 
@@ -49,8 +64,8 @@ export class DataPath {
   readonly capacity: Capacity;
   /** Whether maps and flows of an earlier process are used. */
   readonly adopted: boolean;
-  /** How the program is attached; undefined when an earlier process attached it. */
-  readonly mode: 'native' | 'generic' | undefined;
+  /** How the program is attached. */
+  readonly mode: 'native' | 'generic' | 'tcx';
   readonly #directory: string;
   readonly #collection: Collection<ReturnType<typeof spec>>;
   readonly #link: Link;
@@ -66,7 +81,9 @@ export class DataPath {
     this.#directory = options.directory;
     this.#collection = collection;
     this.#link = attach(options, collection);
-    this.mode = this.#link.mode;
+    const attached = options.mode === 'tcx' ? 'tcx' : this.#link.mode;
+    this.mode = attached ?? readAbout(options.directory)?.mode ?? 'native';
+    if (attached !== undefined) writeMode(options.directory, attached);
     this.#config = mapConfig(collection, this.#link);
   }
 
@@ -76,7 +93,7 @@ export class DataPath {
    * forwarding), HEADGATE_BPF_NO_BPFFS, HEADGATE_BPF_LINK and what loadCollection() throws.
    */
   static open(options: DataPathOptions): DataPath {
-    const { directory, capacity } = options;
+    const { directory } = options;
     if (!isBpffs(directory)) {
       requireBpffs(dirname(directory));
       mkdirSync(directory);
@@ -85,7 +102,7 @@ export class DataPath {
     const adopted = pins.includes(aboutPin);
     // Without `about` somebody died while pinning: nothing was attached yet.
     if (!adopted) for (const pin of pins) unlinkSync(join(directory, pin));
-    const collection = adopted ? adopt(directory, capacity) : make(directory, capacity);
+    const collection = adopted ? adopt(options) : make(options);
     try {
       return new DataPath(options, collection, adopted);
     } catch (error) {
@@ -106,6 +123,11 @@ export class DataPath {
   /** Dates the packets from now on (tickOf()); a store, no system call. Call it every few ticks. */
   setTick(tick: number): void {
     configLayout.set(this.#config.bytes, 'tick', tick);
+  }
+
+  /** From now on SYNs without an entry are answered with RST, or not; a store, no system call. */
+  setRefuseNew(refuse: boolean): void {
+    configLayout.set(this.#config.bytes, 'refuseNew', Number(refuse));
   }
 
   /** Takes the program off the interface and everything that is pinned away: flows are forgotten. Closes. */
@@ -133,11 +155,11 @@ function mapConfig({ maps }: Collection<ReturnType<typeof spec>>, link: Link): M
   }
 }
 
-function make(directory: string, capacity: Capacity): Collection<ReturnType<typeof spec>> {
-  const collection = loadCollection(spec(capacity));
+function make({ directory, capacity, mode }: DataPathOptions): Collection<ReturnType<typeof spec>> {
+  const collection = loadCollection(spec(capacity, mode));
   const about = BpfMap.create('hg_about', aboutSpec);
   try {
-    about.update(0, aboutLayout.encode({ version: layoutVersion, tableSize: capacity.tableSize }));
+    about.update(0, aboutLayout.encode({ version: layoutVersion, ...capacity, mode: 0 }));
     for (const [name, map] of Object.entries(collection.maps)) map.pin(join(directory, name));
     about.pin(join(directory, aboutPin));
     return collection;
@@ -149,7 +171,7 @@ function make(directory: string, capacity: Capacity): Collection<ReturnType<type
   }
 }
 
-function adopt(directory: string, capacity: Capacity): Collection<ReturnType<typeof spec>> {
+function adopt({ directory, capacity, mode }: DataPathOptions): Collection<ReturnType<typeof spec>> {
   const reuse: Record<string, BpfMap> = {};
   try {
     checkAbout(directory, capacity);
@@ -163,22 +185,91 @@ function adopt(directory: string, capacity: Capacity): Collection<ReturnType<typ
     throw foreign(directory, 'their sizes differ', error);
   }
   // The collection owns the reused maps, also when loading fails.
-  return loadCollection(spec(capacity), { reuse });
+  return loadCollection(spec(capacity, mode), { reuse });
 }
 
 function checkAbout(directory: string, capacity: Capacity): void {
-  const about = BpfMap.open(join(directory, aboutPin), 'hg_about', aboutSpec);
+  const about = readAbout(directory);
+  if (about === undefined) throw foreign(directory, 'another version made them');
+  if (about.version !== layoutVersion) {
+    throw foreign(directory, `they have layout ${about.version}, this is ${layoutVersion}`);
+  }
+  if (about.capacity.tableSize !== capacity.tableSize) {
+    throw foreign(
+      directory,
+      `their tables have ${about.capacity.tableSize} slots, not ${capacity.tableSize}`,
+    );
+  }
+}
+
+type AttachMode = 'native' | 'generic' | 'tcx';
+
+/** By their number in `about`; 0 is none. */
+const attachModes = [undefined, 'native', 'generic', 'tcx'] as const;
+
+interface About {
+  readonly version: number;
+  readonly capacity: Capacity;
+  readonly mode: AttachMode | undefined;
+}
+
+/** Undefined when there is nothing, or something that no version with this layout of `about` has made. */
+function readAbout(directory: string): About | undefined {
+  return withAbout(directory, (about) => {
+    const value = about.lookup(0) ?? new Uint8Array(aboutLayout.size);
+    const { version, mode, ...capacity } = aboutLayout.read(value);
+    return { version, capacity, mode: attachModes[mode] };
+  });
+}
+
+function writeMode(directory: string, mode: AttachMode): void {
+  withAbout(directory, (about) => {
+    const value = about.lookup(0) ?? new Uint8Array(aboutLayout.size);
+    aboutLayout.set(value, 'mode', attachModes.indexOf(mode));
+    about.update(0, value);
+  });
+}
+
+function withAbout<Result>(directory: string, use: (about: BpfMap) => Result): Result | undefined {
+  let about: BpfMap;
   try {
-    const { version, tableSize } = aboutLayout.read(about.lookup(0) ?? new Uint8Array(aboutLayout.size));
-    if (version !== layoutVersion) {
-      throw foreign(directory, `they have layout ${version}, this is ${layoutVersion}`);
-    }
-    if (tableSize !== capacity.tableSize) {
-      throw foreign(directory, `their tables have ${tableSize} slots, not ${capacity.tableSize}`);
-    }
+    about = BpfMap.open(join(directory, aboutPin), 'hg_about', aboutSpec);
+  } catch (error) {
+    if (isHeadgateError(error, 'HEADGATE_BPF_PIN_MISMATCH') || isHeadgateError(error, 'HEADGATE_BPF_PIN'))
+      return undefined;
+    throw error;
+  }
+  try {
+    return use(about);
   } finally {
     about.close();
   }
+}
+
+/** Sizes of the maps that are pinned in a directory and can be adopted; undefined when there are none. */
+export function pinnedCapacity(directory: string): Capacity | undefined {
+  const about = readAbout(directory);
+  return about?.version === layoutVersion ? about.capacity : undefined;
+}
+
+/**
+ * Takes whatever is pinned in the directory away, of whatever version, the program off its interface first; false when there
+ * is nothing. Throws HEADGATE_BPF_LINK, HEADGATE_BPF_PIN.
+ */
+export function detachPinned(directory: string): boolean {
+  if (!isBpffs(directory)) return false;
+  const pins = readdirSync(directory);
+  if (pins.includes(linkPin)) {
+    const link = Link.open(join(directory, linkPin));
+    try {
+      link.detach();
+    } finally {
+      link.close();
+    }
+  }
+  for (const pin of pins) unlinkSync(join(directory, pin));
+  rmdirSync(directory);
+  return true;
 }
 
 function foreign(directory: string, why: string, cause?: unknown): HeadgateError {
@@ -197,25 +288,36 @@ function attach(
   const running = readdirSync(directory).includes(linkPin) ? Link.open(path) : undefined;
   if (running !== undefined) {
     try {
-      if (running.info().ifindex === ifindex) {
+      const { ifindex: there, kind } = running.info();
+      if (there === ifindex && (kind === 'tcx') === (mode === 'tcx')) {
         running.update(programs.headgate);
         return running;
       }
-      // The interface was made anew, or another one is meant: what is pinned holds nothing, or the wrong one.
-      running.detach();
-      unlinkSync(path);
     } catch (error) {
       running.close();
       throw error;
     }
-    running.close();
   }
-  const link = Link.attachXdp(programs.headgate, ifindex, mode);
+  return replaceLink(path, running, () => Link.attach(programs.headgate, ifindex, mode));
+}
+
+/**
+ * A new link in the place of one that holds nothing (its interface was made anew), the wrong interface or the wrong hook.
+ * The old one goes last: for a moment a packet may meet either, never none.
+ */
+function replaceLink(path: string, running: Link | undefined, attachNew: () => Link): Link {
   try {
-    link.pin(path);
-    return link;
-  } catch (error) {
-    link.close();
-    throw error;
+    const link = attachNew();
+    try {
+      running?.detach();
+      if (running !== undefined) unlinkSync(path);
+      link.pin(path);
+      return link;
+    } catch (error) {
+      link.close();
+      throw error;
+    }
+  } finally {
+    running?.close();
   }
 }

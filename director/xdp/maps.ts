@@ -5,12 +5,15 @@ import {
   balancerLayout,
   configLayout,
   counterNames,
+  endpointKeyLayout,
   flowKeyLayout,
   flowLayout,
+  originLayout,
   serviceCountersLayout,
   serviceKeyLayout,
   serviceLayout,
 } from '../forward/index.ts';
+import { nameLayout } from './names.ts';
 
 /** Sizes of everything, fixed when the maps are made. */
 export interface Capacity {
@@ -33,6 +36,18 @@ export const defaultCapacity: Capacity = {
   tableSize: defaultTableSize,
 };
 
+/**
+ * Bytes of kernel memory that the flow tables take at once, about: an element of a hash is its key, its value and 48
+ * bytes of the kernel's own (struct htab_elem), with 16 more for its bucket, and 24 for the list of an evictable one.
+ */
+export function flowTableBytes({
+  flows,
+  unconfirmedFlows,
+}: Pick<Capacity, 'flows' | 'unconfirmedFlows'>): number {
+  const element = Math.ceil(flowKeyLayout.size / 8) * 8 + flowLayout.size + 48 + 16;
+  return flows * element + unconfirmedFlows * (element + 24);
+}
+
 /** Bytes of a table: two per slot, rounded up so that the map's rounding hides nothing. */
 export function tableBytes(tableSize: number): number {
   return Math.ceil((tableSize * 2) / 8) * 8;
@@ -51,6 +66,21 @@ export function mapSpecs(capacity: Capacity) {
     vips: { type: 'hash', valueSize: 4, ...service },
     /** Two per service: the running one and the one being written. One value each, so one call writes it. */
     tables: { type: 'array', keySize: 4, valueSize: tableBytes(tableSize), maxEntries: 2 * services },
+    /** Where balancers take connections in mode nat, and whose answers come from there. */
+    endpoints: {
+      type: 'hash',
+      keySize: endpointKeyLayout.size,
+      valueSize: serviceKeyLayout.size,
+      maxEntries: services * balancers,
+      preallocate: false,
+    },
+    origins: {
+      type: 'hash',
+      keySize: serviceKeyLayout.size,
+      valueSize: originLayout.size,
+      maxEntries: services * balancers,
+      preallocate: false,
+    },
     balancers: { type: 'array', keySize: 4, valueSize: balancerLayout.size, maxEntries: balancers },
     /** Confirmed: nothing is ever evicted; written by the control plane only, updated in place by packets. */
     flows: { type: 'hash', ...flow, maxEntries: flows },
@@ -69,5 +99,8 @@ export function mapSpecs(capacity: Capacity) {
       valueSize: balancerCountersLayout.size,
       maxEntries: balancers,
     },
+    /** Names of the indices; only the control plane reads them. */
+    service_names: { type: 'array', keySize: 4, valueSize: nameLayout.size, maxEntries: services },
+    balancer_names: { type: 'array', keySize: 4, valueSize: nameLayout.size, maxEntries: balancers },
   } as const satisfies Readonly<Record<string, MapSpec>>;
 }
