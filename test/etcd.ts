@@ -45,9 +45,9 @@ export async function startEtcd(
     certificates === undefined
       ? []
       : [
-          ...['--cert-file', path.join(certificates, 'server.pem')],
-          ...['--key-file', path.join(certificates, 'server.key')],
-          ...['--trusted-ca-file', path.join(certificates, 'ca.pem')],
+          `--cert-file=${path.join(certificates, 'server.pem')}`,
+          `--key-file=${path.join(certificates, 'server.key')}`,
+          `--trusted-ca-file=${path.join(certificates, 'ca.pem')}`,
           '--client-cert-auth',
         ];
   const programs: Program[] = [];
@@ -56,12 +56,17 @@ export async function startEtcd(
       t,
       [
         '/usr/bin/etcd',
-        ...['--name', `m${index}`, '--data-dir', path.join(folder, `m${index}`)],
-        ...['--listen-client-urls', client(index), '--advertise-client-urls', client(index)],
-        ...['--listen-peer-urls', peer(index), '--initial-advertise-peer-urls', peer(index)],
-        ...['--initial-cluster', hosts.map((_, each) => `m${each}=${peer(each)}`).join(',')],
-        ...['--heartbeat-interval', '50', '--election-timeout', '500'],
-        ...['--logger', 'zap', '--log-level', 'error'],
+        `--name=m${index}`,
+        `--data-dir=${path.join(folder, `m${index}`)}`,
+        `--listen-client-urls=${client(index)}`,
+        `--advertise-client-urls=${client(index)}`,
+        `--listen-peer-urls=${peer(index)}`,
+        `--initial-advertise-peer-urls=${peer(index)}`,
+        `--initial-cluster=${hosts.map((_, each) => `m${each}=${peer(each)}`).join(',')}`,
+        '--heartbeat-interval=50',
+        '--election-timeout=500',
+        '--logger=zap',
+        '--log-level=error',
         ...tls(),
       ],
       {},

@@ -11,7 +11,7 @@ export interface SharedPlace {
   /** The roll-out that wrote it; undefined: none did, or it was changed by other means since. */
   readonly stamp: Stamp | undefined;
   /** Writes a roll-out if nobody else has written since. Throws HEADGATE_ETCD_*. */
-  commit(stamp: Stamp, text: string): Promise<void>;
+  readonly commit: (stamp: Stamp, text: string) => Promise<void>;
 }
 
 /** Undefined when `place` is a file. Throws HEADGATE_ETCD_*. */

@@ -24,10 +24,12 @@ export function isEtcdAddress(text: string): boolean {
 
 /** Throws HEADGATE_ETCD_ADDRESS, with nothing of a password that was written into the address. */
 export function parseEtcdAddress(text: string): EtcdAddress {
-  const { scheme, login, hosts, key } =
-    /^(?<scheme>etcds?):\/\/(?:(?<login>.*)@)?(?<hosts>[^/@]*)(?<key>\/.*)?$/i.exec(text)?.groups as Partial<
-      Record<'scheme' | 'login' | 'hosts' | 'key', string>
-    >;
+  const groups = /^(?<scheme>etcds?):\/\/(?:(?<login>.*)@)?(?<hosts>[^/@]*)(?<key>\/.*)?$/i.exec(
+    text,
+  )?.groups;
+  const { scheme, login, hosts, key } = (groups ?? {}) as Partial<
+    Record<'scheme' | 'login' | 'hosts' | 'key', string>
+  >;
   if (login?.includes(':') === true) {
     throw new HeadgateError('HEADGATE_ETCD_ADDRESS', 'the address of etcd holds a password', {
       cure: 'leave it out (addresses are shown and logged) and set HEADGATE_ETCD_PASSWORD_FILE or HEADGATE_ETCD_PASSWORD',
@@ -43,11 +45,7 @@ export function parseEtcdAddress(text: string): EtcdAddress {
 
 /** The address as people write it, without the user. */
 export function formatEtcdAddress({ tls, endpoints, key }: EtcdAddress): string {
-  return `${tls ? 'etcds' : 'etcd'}://${endpoints.map(nameOf).join(',')}${key}`;
-}
-
-function nameOf(endpoint: Endpoint): string {
-  return formatEndpoint(endpoint);
+  return `${tls ? 'etcds' : 'etcd'}://${endpoints.map(formatEndpoint).join(',')}${key}`;
 }
 
 function endpointOf(text: string): Endpoint {

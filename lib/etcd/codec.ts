@@ -97,12 +97,12 @@ export function readToken(body: unknown): string | undefined {
 /** One line of a watch; undefined when it is none. */
 export function readWatchLine(line: unknown): WatchLine | undefined {
   const error = fieldIn(line, 'error');
-  if (error !== undefined) return { kind: 'ended', why: String(fieldIn(error, 'message') ?? 'an error') };
+  if (error !== undefined) return { kind: 'ended', why: textOf(fieldIn(error, 'message')) };
   const result = fieldIn(line, 'result');
   const compacted = numberOf(fieldIn(result, 'compact_revision'));
   if (compacted !== undefined && compacted > 0n) return { kind: 'compacted', revision: compacted };
   if (fieldIn(result, 'canceled') === true)
-    return { kind: 'ended', why: String(fieldIn(result, 'cancel_reason') ?? 'it was cancelled') };
+    return { kind: 'ended', why: textOf(fieldIn(result, 'cancel_reason')) };
   const revision = revisionOf(result);
   if (revision === undefined) return undefined;
   if (fieldIn(result, 'created') === true) return { kind: 'created', revision };
@@ -139,4 +139,8 @@ function fieldIn(body: unknown, name: string): unknown {
 function listIn(body: unknown, name: string): readonly unknown[] | undefined {
   const value = fieldIn(body, name);
   return Array.isArray(value) ? value : undefined;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : 'no reason given';
 }

@@ -16,16 +16,15 @@ export const etcdErrors = part({
     cure: 'check that etcd runs and has a leader, and that its client port can be reached from here',
   },
   HEADGATE_ETCD_TLS: {
-    meaning:
-      'etcd and this process do not accept the certificates of each other, or only one of them speaks TLS.',
+    meaning: 'A certificate is not accepted between etcd and this process, or only one of them speaks TLS.',
     cure: 'use etcds:// and set HEADGATE_ETCD_CA, and HEADGATE_ETCD_CERT with HEADGATE_ETCD_KEY when etcd asks for a client certificate',
   },
   HEADGATE_ETCD_AUTH: {
-    meaning: 'etcd refuses the user or the password, or the user may not read or write the key.',
+    meaning: 'The user or the password is refused by etcd, or the user may not read or write the key.',
     cure: 'set HEADGATE_ETCD_USER and HEADGATE_ETCD_PASSWORD_FILE; grant the user readwrite on the key and on KEY.generation',
   },
   HEADGATE_ETCD_REFUSED: {
-    meaning: 'etcd answered a request with an error.',
+    meaning: 'A request was answered by etcd with an error.',
     cure: 'see the log of etcd',
   },
   HEADGATE_ETCD_PROTOCOL: {
@@ -33,7 +32,7 @@ export const etcdErrors = part({
     cure: 'check that the endpoints are client endpoints of etcd 3.4 or later',
   },
   HEADGATE_ETCD_NO_KEY: {
-    meaning: 'etcd holds nothing under the key.',
+    meaning: 'Nothing is stored in etcd under the key.',
     cure: 'write the first topology: headgate topology apply FILE --cluster etcd://…',
   },
   HEADGATE_ETCD_CHANGED: {

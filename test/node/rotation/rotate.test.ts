@@ -33,7 +33,7 @@ interface Keepers {
   /** Connections made from one node to another so far. */
   made(from: string, to: string): number;
   /** Text of the key file of the host that rotates. */
-  own(): Promise<string>;
+  readonly own: () => Promise<string>;
 }
 
 const names = ['b1', 'b2', 'd1'];

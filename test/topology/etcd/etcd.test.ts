@@ -1,7 +1,7 @@
 /** The source of topologies against a real etcd. */
 import { writeFile, chmod } from 'node:fs/promises';
 import path from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { parseEtcdAddress, EtcdClient, etcdAccess } from '../../../lib/etcd/index.ts';
 import { etcdSource, type Topology, type TopologySource } from '../../../topology/index.ts';
 import { base64, makeCertificates, probeEtcd, startEtcd } from '../../etcd.ts';
