@@ -308,9 +308,10 @@ export class ChatCrowd {
       return;
     }
     if ((this.#owed[sender]! & owed.told) === 0) {
-      if (this.#owed[sender] === owed.cut) this.counts.late++;
-      else this.counts.twice++;
-      this.#owed[sender] = 0;
+      if (this.#owed[sender] === owed.cut) {
+        this.#owed[sender] = 0;
+        this.counts.late++;
+      } else this.counts.twice++;
       return;
     }
     this.#owed[sender]! &= ~owed.told;

@@ -1,0 +1,185 @@
+/** The tiers of a run on hosts of a lab: real headgate nodes, and the bench's own chat servers. */
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bpfAvailable, mountBpffs, unmountBpffs } from '../../lib/linux/bpf/index.ts';
+import { startCluster, type Cluster, type ClusterSpec, type Entry } from '../../test/cluster.ts';
+import { createLab, type Lab } from '../../test/lab/index.ts';
+import { ownNamespaces, temporaryDirectory } from '../../test/lib/linux/bpf/own-namespaces.ts';
+import type { Program, Teardown } from '../../test/processes.ts';
+import type { ChatRequests } from './chat-process.ts';
+import { director, port, serverSlots, vip, type Plan, type TierHost } from './plan.ts';
+import { Remote } from './remote.ts';
+import type { TierProcesses } from './tiers.ts';
+
+const script = fileURLToPath(new URL('chat-process.js', import.meta.url));
+const serverPort = 7_000;
+/** Room for flows of connections that ended and are not yet known to have. */
+const flowsPerConnection = 2;
+const flowsLeast = 65_536;
+
+export interface RunOptions {
+  readonly forwarding: string;
+  readonly engine: string;
+}
+
+/** The bench's hosts, also for peers. Accept queues are as long as a storm needs. */
+export function createHosts(t: Teardown, plan: Plan, more: Readonly<Record<string, readonly string[]>> = {}): Promise<Lab> {
+  const addresses = ({ name, host }: TierHost): [string, readonly string[]] => [name, [host]];
+  return createLab(t, {
+    hosts: {
+      ...Object.fromEntries(plan.clients.map(({ name, sources }) => [name, sources])),
+      [director.name]: [director.host, vip],
+      ...Object.fromEntries([...plan.balancers, ...plan.servers].map(addresses)),
+      ...more,
+    },
+    sysctls: { 'net.core.somaxconn': '16384', 'net.ipv4.tcp_max_syn_backlog': '16384' },
+  });
+}
+
+/** A bpf file system for this run alone, in a mount namespace that ends with this process. */
+function privateBpffs(t: Teardown): string | undefined {
+  if (!bpfAvailable().available || !ownNamespaces().available) return undefined;
+  const root = temporaryDirectory();
+  mountBpffs(root);
+  t.teardown(() => {
+    unmountBpffs(root);
+    rmSync(dirname(root), { recursive: true });
+  });
+  return root;
+}
+
+export class BenchCluster {
+  readonly plan: Plan;
+  readonly #options: RunOptions;
+  readonly #cluster: Cluster;
+  readonly #servers: ReadonlyMap<string, Remote<ChatRequests>>;
+  #balancers: readonly TierHost[];
+  readonly #draining = new Set<string>();
+  readonly #killed = new Set<string>();
+
+  private constructor(
+    plan: Plan,
+    options: RunOptions,
+    cluster: Cluster,
+    servers: ReadonlyMap<string, Remote<ChatRequests>>,
+  ) {
+    this.plan = plan;
+    this.#options = options;
+    this.#cluster = cluster;
+    this.#servers = servers;
+    this.#balancers = firstBalancers(plan);
+  }
+
+  /** Mounts first: what the lab's hosts see is decided when they are made. */
+  static async start(
+    t: Teardown,
+    plan: Plan,
+    options: RunOptions,
+  ): Promise<{ readonly lab: Lab; readonly cluster: BenchCluster }> {
+    const bpffs = privateBpffs(t);
+    const lab = await createHosts(t, plan);
+    const programs = new Map<string, Program>();
+    const spec = specOf(plan, options, firstBalancers(plan), new Set());
+    const cluster = await startCluster(t, spec, async (name, argv, { env, ...rest }) => {
+      const isServer = plan.servers.some((server) => server.name === name);
+      const command = isServer ? chatCommand(plan, argv) : argv;
+      const more = bpffs === undefined ? {} : { HEADGATE_BPFFS: bpffs };
+      const program = await lab.spawn(name, command, { ...rest, env: { ...env, ...more } });
+      programs.set(name, program);
+      return program;
+    });
+    const servers = new Map(
+      plan.servers.map(({ name }) => [name, new Remote<ChatRequests>(programs.get(name)!)]),
+    );
+    return { lab, cluster: new BenchCluster(plan, options, cluster, servers) };
+  }
+
+  get env(): Readonly<Record<string, string>> {
+    return this.#cluster.env;
+  }
+
+  get tiers(): readonly TierProcesses[] {
+    const pid = (name: string): number => this.#cluster.node(name).pid;
+    return [
+      { tier: 'director', pids: () => [pid(director.name)] },
+      { tier: 'balancers', pids: () => this.#balancers.map(({ name }) => pid(name)) },
+      { tier: 'chat servers', pids: () => this.#living().map(({ program }) => program.pid) },
+    ];
+  }
+
+  pid(name: string): number {
+    return this.#cluster.node(name).pid;
+  }
+
+  server(name: string): Remote<ChatRequests> {
+    return this.#servers.get(name)!;
+  }
+
+  /** Says push `seq` to everybody; returns to how many. */
+  async push(seq: number, sentUs: number): Promise<number> {
+    const told = await Promise.all(this.#living().map((server) => server.ask('push', seq, sentUs)));
+    return told.reduce((sum, count) => sum + count, 0);
+  }
+
+  async serverCounts(): Promise<readonly Awaited<ReturnType<ChatRequests['counts']>>[]> {
+    return Promise.all(this.#living().map((server) => server.ask('counts')));
+  }
+
+  /** Adds the last balancer to the topology and starts it; resolves when it says that it is ready. */
+  async addBalancer(): Promise<Program> {
+    const { name } = this.plan.balancers.at(-1)!;
+    await this.#cluster.rewrite(specOf(this.plan, this.#options, this.plan.balancers, this.#draining));
+    const program = await this.#cluster.start(name);
+    this.#balancers = this.plan.balancers;
+    return program;
+  }
+
+  async drain(name: string): Promise<void> {
+    this.#draining.add(name);
+    await this.#rewrite();
+  }
+
+  kill(name: string): void {
+    this.#killed.add(name);
+    this.#cluster.node(name).signal('SIGKILL');
+  }
+
+  #living(): readonly Remote<ChatRequests>[] {
+    return [...this.#servers].filter(([name]) => !this.#killed.has(name)).map(([, server]) => server);
+  }
+
+  #rewrite(): Promise<void> {
+    return this.#cluster.rewrite(specOf(this.plan, this.#options, this.#balancers, this.#draining));
+  }
+}
+
+function firstBalancers({ balancers }: Plan): readonly TierHost[] {
+  return balancers.slice(0, -1);
+}
+
+function chatCommand({ connections }: Plan, argv: readonly string[]): readonly string[] {
+  return [process.execPath, script, `${serverSlots}`, `${connections}`, ...argv.slice(argv.indexOf('--topology'))];
+}
+
+function specOf(
+  { connections, servers }: Plan,
+  { forwarding, engine }: RunOptions,
+  balancers: readonly TierHost[],
+  draining: ReadonlySet<string>,
+): ClusterSpec {
+  const entries = (hosts: readonly TierHost[], entry: (host: TierHost) => Entry): Record<string, Entry> =>
+    Object.fromEntries(hosts.map((host) => [host.name, entry(host)]));
+  return {
+    settings: { flows: { capacity: Math.max(flowsLeast, flowsPerConnection * connections) } },
+    services: { chat: { listen: `${vip}:${port}`, forwarding } },
+    directors: { [director.name]: { host: director.host } },
+    balancers: entries(balancers, ({ name, host }) => ({
+      host,
+      ...(engine === '' ? {} : { engine }),
+      maxConnections: Math.max(10_000, connections),
+      ...(draining.has(name) ? { state: 'drain' } : {}),
+    })),
+    chatservers: entries(servers, ({ host }) => ({ address: `${host}:${serverPort}` })),
+  };
+}

@@ -1,0 +1,200 @@
+/** The whole run over headgate itself. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeStatus, statusOf, untilState, viewsOf } from '../../test/system/cluster-view.ts';
+import { until } from '../../test/until.ts';
+import { nowUs } from '../traffic/chat-lines.ts';
+import type { ChatRoomCounts } from '../traffic/chat-room.ts';
+import { BenchCluster, type RunOptions } from './cluster.ts';
+import { Loads } from './loads.ts';
+import { planRun, port } from './plan.ts';
+import type { Progress } from './progress.ts';
+import { faultsOf, type RunResult } from './result.ts';
+import { Run, type RunSettings } from './run.ts';
+import { Stack } from './stack.ts';
+
+/** The rest connects while a balancer is added. */
+const firstShare = 0.95;
+/** Longer than a process takes to start on a busy machine. */
+const growthSeconds = 20;
+const renewShare = 0.02;
+const patienceMs = 60_000;
+
+export async function runHeadgate(
+  connections: number,
+  settings: RunSettings,
+  options: RunOptions,
+  progress: Progress,
+): Promise<RunResult> {
+  const stack = new Stack();
+  try {
+    const plan = planRun(connections);
+    progress.part(
+      `${plan.clients.length} client hosts, 1 director (${options.forwarding}), ${plan.balancers.length - 1} balancers, ${plan.servers.length} chat servers`,
+    );
+    const { lab, cluster } = await BenchCluster.start(stack, plan, options);
+    const loads = await Loads.start(lab, plan.clients);
+    for (const { name } of [...plan.balancers.slice(0, -1), ...plan.servers]) await untilState(cluster, name, 'up');
+    const push = (seq: number, us: number): Promise<number> => cluster.push(seq, us);
+    const run = new Run(loads, () => cluster.tiers, push, settings, progress);
+    return await measure(cluster, run, options);
+  } finally {
+    await stack.undo();
+  }
+}
+
+async function measure(cluster: BenchCluster, run: Run, options: RunOptions): Promise<RunResult> {
+  const { plan } = cluster;
+  const established = await run.establish(firstShare);
+  const idleCpu = await run.idle();
+  const talk = await run.talk(idleCpu);
+  const push = await run.push();
+  const growth = await grow(cluster, run);
+  const kill = await killServer(cluster, run);
+  const drain = await drainBalancer(cluster, run);
+  run.progress.part('the last push');
+  const unanswered = await run.loads.quiet();
+  await run.push(1);
+  run.progress.done();
+  const result = {
+    name: `headgate, ${options.forwarding}`,
+    connections: plan.connections,
+    processes: {
+      director: 1,
+      balancers: plan.balancers.length,
+      'chat servers': plan.servers.length,
+      clients: plan.clients.length,
+    },
+    ...established,
+    idleCpu,
+    talk,
+    push,
+    growth,
+    kill,
+    drain,
+    counts: await run.loads.counts(),
+    pushesExpected: run.pushesExpected,
+    unanswered,
+  };
+  const servers = serverFaults(await cluster.serverCounts());
+  return { ...result, faults: [...faultsOf(result), ...drainFaults(drain), ...servers] };
+}
+
+function drainFaults({ newOnDrained }: NonNullable<RunResult['drain']>): string[] {
+  return newOnDrained === 0 ? [] : [`${newOnDrained} new connections on a draining balancer`];
+}
+
+function serverFaults(counts: readonly ChatRoomCounts[]): string[] {
+  const names = ['strange', 'disordered', 'strangers'] as const;
+  return names.flatMap((name) => {
+    const sum = counts.reduce((total, each) => total + each[name], 0);
+    return sum === 0 ? [] : [`${sum} messages ${name} to chat servers`];
+  });
+}
+
+/** Adds a balancer while clients connect. */
+async function grow(cluster: BenchCluster, run: Run): Promise<NonNullable<RunResult['growth']>> {
+  const { loads, progress } = run;
+  progress.part('a balancer is added while the rest connects');
+  const begun = performance.now();
+  const rest = loads.countTo(1) - loads.countTo(firstShare);
+  await loads.connect(firstShare, 1, rest / growthSeconds);
+  const { pid } = await cluster.addBalancer();
+  const msToReady = performance.now() - begun;
+  await until(() => takesClients(pid), {
+    describe: 'the new balancer to have clients',
+    timeoutMs: patienceMs,
+    everyMs: 5,
+  });
+  const msToFirstConnection = performance.now() - begun;
+  const goal = loads.countTo(1);
+  await loads.until(({ live }) => live === goal, 'the rest logged in', patienceMs, progress.counts);
+  return { msToReady, msToFirstConnection, talk: await run.latency() };
+}
+
+/** Whether a connection to the VIP, or from a director, is established in the namespace of this process. */
+function takesClients(pid: number): boolean {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return readFileSync(`/proc/${pid}/net/tcp`, 'utf8')
+    .split('\n')
+    .some((line) => {
+      const [, from, , state] = line.trim().split(/\s+/);
+      return from?.endsWith(local) === true && state === '01';
+    });
+}
+
+/** Kills the first chat server; its clients come back by themselves, all at once. */
+async function killServer(cluster: BenchCluster, run: Run): Promise<NonNullable<RunResult['kill']>> {
+  const { loads, progress } = run;
+  const { name } = cluster.plan.servers[0]!;
+  const { people } = await cluster.server(name).ask('counts');
+  progress.part(`${name} is killed, with ${people} people`);
+  await loads.doom(Number(name.slice(1)));
+  await loads.mark();
+  const before = (await loads.counts()).lostExpected;
+  const killedUs = nowUs();
+  cluster.kill(name);
+  const goal = loads.countTo(1);
+  const counts = await loads.until(
+    ({ live, lostExpected }) => live === goal && lostExpected - before >= people,
+    'its clients logged in again',
+    patienceMs,
+    progress.counts,
+  );
+  const ms = (us: number): number => (us - killedUs) / 1_000;
+  return {
+    people,
+    lost: counts.lostExpected - before,
+    msToFirstTold: ms(counts.firstLossUs),
+    msToLastTold: ms(counts.lastLossUs),
+    msToRecover: ms(counts.lastWelcomeUs),
+    talk: await run.latency(),
+  };
+}
+
+/** Drains the first balancer while clients come anew. */
+async function drainBalancer(cluster: BenchCluster, run: Run): Promise<NonNullable<RunResult['drain']>> {
+  const { loads, progress } = run;
+  const { name } = cluster.plan.balancers[0]!;
+  progress.part(`${name} drains`);
+  // Who leaves cannot answer; talking goes on afterwards.
+  await loads.quiet();
+  const begun = performance.now();
+  await cluster.drain(name);
+  await until(
+    async () => {
+      const views = viewsOf(await statusOf(cluster), name);
+      return views.length > 0 && views.every(({ draining }) => draining);
+    },
+    { describe: `the director to know that ${name} drains`, timeoutMs: patienceMs },
+  );
+  const msToDrain = performance.now() - begun;
+  const accepted = await acceptedBy(cluster, name);
+  const { established } = await loads.counts();
+  const renewed = await loads.renew(Math.ceil(cluster.plan.connections * renewShare), run.settings.perSecond / 2);
+  await loads.until(
+    ({ established: now, live }) => now >= established + renewed && live === loads.countTo(1),
+    'the clients that came anew logged in',
+    patienceMs,
+    progress.counts,
+  );
+  // Balancers tell their status a little later.
+  await sleep(1_000);
+  const after = await acceptedBy(cluster, name);
+  await loads.take('logins');
+  return {
+    msToDrain,
+    renewed,
+    newOnDrained: after.accepted - accepted.accepted,
+    keptOnDrained: after.connections,
+  };
+}
+
+async function acceptedBy(
+  cluster: BenchCluster,
+  name: string,
+): Promise<{ readonly accepted: number; readonly connections: number }> {
+  const status = nodeStatus(await statusOf(cluster), name);
+  if (status === undefined) throw new Error(`${name} does not answer`);
+  return status;
+}
