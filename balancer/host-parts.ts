@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { prepareHost } from '../lib/host-setup/index.ts';
 import { runtimeDirectory, type TierContext } from '../node/index.ts';
 import { ownAddresses, type Topology } from '../topology/index.ts';
+import { hostOwner } from './host-wishes.ts';
 import type { SupervisorOptions } from './supervisor.ts';
 import { obstacleOf, wantedVips } from './vip-needs.ts';
 
@@ -11,21 +12,21 @@ export type HostParts = Pick<SupervisorOptions, 'vips' | 'prepareHost'>;
 
 /** Prepares the host that `host` is an address of, in the name of this node. */
 export function hostParts(
-  { topology: { cluster }, node, log }: Pick<TierContext, 'topology' | 'node' | 'log'>,
+  { topology, node, log }: Pick<TierContext, 'topology' | 'node' | 'log'>,
   host: string,
 ): HostParts {
   const told = new Set<string>();
   return {
-    vips: (topology, me) =>
-      wantedVips(topology, me).filter((need) => {
-        const obstacle = obstacleOf(need, topology, new Set(ownAddresses()));
-        if (obstacle !== undefined) tell(log, told, topology, need.service, obstacle);
+    vips: (wanted, me) =>
+      wantedVips(wanted, me).filter((need) => {
+        const obstacle = obstacleOf(need, wanted, new Set(ownAddresses()));
+        if (obstacle !== undefined) tell(log, told, wanted, need.service, obstacle);
         return obstacle === undefined;
       }),
     prepareHost: (wishes) =>
       prepareHost({
         ...wishes,
-        owner: `balancer ${cluster}/${node}`,
+        owner: hostOwner('balancer', topology, node),
         host,
         stateDirectory: runtimeDirectory(process.env),
       }),

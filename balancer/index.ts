@@ -4,3 +4,4 @@
  * the connections and ask the supervisor where each one goes.
  */
 export { startBalancer } from './start-balancer.ts';
+export { hostOwner, hostWishes, type TopologyWishes } from './host-wishes.ts';

@@ -83,7 +83,7 @@ export class Supervisor implements TierNode, FleetEvents {
   #complete = false;
 
   constructor(context: TierContext, me: Balancer, options: SupervisorOptions) {
-    const { topology, clock, log, key, node, control } = context;
+    const { topology, clock, log, key, node, control, generations } = context;
     const { heartbeat, cluster } = topology;
     const { workers, workerLimit: limit, reusePort, spawn, vips, prepareHost } = options;
     this.#context = context;
@@ -104,7 +104,7 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#publisher = publishFlows({ server: control, source: this.#book, clock });
     const heartbeats = createHeartbeats({
       settings: heartbeat,
-      identity: { key, cluster, node },
+      identity: { key, cluster, node, ...(generations && { generations }) },
       log,
       clock,
       onChange: () => this.#healthChanged(),
@@ -117,6 +117,7 @@ export class Supervisor implements TierNode, FleetEvents {
       reply: () => this.#reply(),
       intervalMs: () => this.#topology.heartbeat.intervalMs,
       clock,
+      ...(generations && { generations }),
     });
     const start = { limit, reusePort, log: { level: log.level, bindings: log.bindings() } };
     this.#fleet = new WorkerFleet(

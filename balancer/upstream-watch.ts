@@ -1,6 +1,6 @@
 import type { Heartbeats } from '../lib/heartbeat/index.ts';
 import type { WatchedNode } from '../node/index.ts';
-import type { Topology } from '../topology/index.ts';
+import { isDrainOver, type Topology } from '../topology/index.ts';
 import { watchedChatServer } from './balancer-status.ts';
 import { UpstreamPool } from './upstream-pool.ts';
 import { heartbeatTargets } from './upstream-targets.ts';
@@ -20,6 +20,8 @@ export interface WatchStats {
 export interface UpstreamWatchOptions {
   readonly heartbeats: Heartbeats;
   readonly random: () => number;
+  /** Milliseconds since 1970; default: the machine's. */
+  readonly wallMs?: () => number;
 }
 
 /** The chat servers: keeps the upstream pool and the heartbeats in step, and answers the workers out of both. */
@@ -28,8 +30,11 @@ export class UpstreamWatch {
   readonly #pool: UpstreamPool;
   readonly #heartbeats: Heartbeats;
 
-  constructor({ heartbeats, random }: UpstreamWatchOptions) {
+  readonly #wallMs: () => number;
+
+  constructor({ heartbeats, random, wallMs = Date.now }: UpstreamWatchOptions) {
     this.#heartbeats = heartbeats;
+    this.#wallMs = wallMs;
     this.#pool = new UpstreamPool(random);
   }
 
@@ -80,12 +85,21 @@ export class UpstreamWatch {
       .map(({ upstream: { id, key, name, endpoint } }) => ({ id, key, name, endpoint }));
   }
 
-  /** Keys of dead servers whose connections are to be ended; none while the fault may be on this side. */
+  /**
+   * Keys of servers whose connections are to be ended: dead ones, unless the fault may be on this side, and those whose
+   * draining has reached its deadline.
+   */
   dead(): readonly string[] {
-    if (this.#heartbeats.suspectsItself) return [];
+    const suspects = this.#heartbeats.suspectsItself;
+    const wallMs = this.#wallMs();
     return this.#pool
       .upstreams()
-      .filter(({ upstream, connections }) => connections > 0 && this.#heartbeats.health(upstream.key)?.dead)
+      .filter(
+        ({ upstream, chatserver, removed, connections }) =>
+          connections > 0 &&
+          ((!suspects && this.#heartbeats.health(upstream.key)?.dead) ||
+            (!removed && isDrainOver(chatserver, wallMs))),
+      )
       .map(({ upstream }) => upstream.key);
   }
 

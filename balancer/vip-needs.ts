@@ -29,6 +29,15 @@ export function wantedVips(topology: Topology, { name }: Pick<Balancer, 'name'>)
   });
 }
 
+/** The VIPs of needs, each with the greater of its modes. */
+export function modesOf(needs: Iterable<VipNeed>): Map<string, VipMode> {
+  const modes = new Map<string, VipMode>();
+  for (const { endpoint, mode } of needs) {
+    if (mode === 'tun' || !modes.has(endpoint.host)) modes.set(endpoint.host, mode);
+  }
+  return modes;
+}
+
 /** Why this host, which has the addresses `own`, cannot have the VIP to itself; undefined: it can. */
 export function obstacleOf(
   { endpoint: { host: vip } }: VipNeed,
@@ -73,11 +82,7 @@ export class VipNeeds {
 
   /** The VIPs to have on the host, each with the greater of its modes. */
   vips(): ReadonlyMap<string, VipMode> {
-    const vips = new Map<string, VipMode>();
-    for (const { endpoint, mode } of this.#needs) {
-      if (mode === 'tun' || !vips.has(endpoint.host)) vips.set(endpoint.host, mode);
-    }
-    return vips;
+    return modesOf(this.#needs);
   }
 
   /** Whether some are not to be listened at any more that were the last time this was asked. */

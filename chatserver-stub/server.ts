@@ -64,7 +64,7 @@ class ChatServer implements ChatServerNode {
   #closed: Promise<void> | undefined;
 
   constructor(context: TierContext, options: ChatServerOptions) {
-    const { topology, node, control, clock } = context;
+    const { topology, node, control, clock, generations } = context;
     this.#context = context;
     this.#topology = topology;
     this.#services = servicesOf(topology, node);
@@ -74,6 +74,7 @@ class ChatServer implements ChatServerNode {
       reply: () => this.#reply(),
       intervalMs: () => this.#topology.heartbeat.intervalMs,
       clock,
+      ...(generations && { generations }),
     });
     this.#rate = new RateMeter(clock);
     this.#timers.push(every(clock, rateSampleMs, () => this.#look(), true));

@@ -4,6 +4,7 @@ import { chatserverStubCommand } from './chatserver-stub.ts';
 import type { Command } from './command.ts';
 import { directorCommand } from './director.ts';
 import { explainCommand } from './explain.ts';
+import { prepareHostCommand } from './prepare-host.ts';
 import { statusCommand } from './status.ts';
 import { topologyCommands } from './topology-commands.ts';
 import { upCommand } from './up.ts';
@@ -17,5 +18,6 @@ export const commands: readonly Command[] = [
   chatserverStubCommand,
   chat,
   explainCommand,
+  prepareHostCommand,
   ...topologyCommands,
 ];

@@ -39,7 +39,25 @@ export function renderStatus(cluster: ClusterStatus): string {
   const problems = cluster.nodes
     .filter(({ problem }) => problem !== '')
     .map(({ node, problem }) => `${node}: ${problem}`);
-  return [align([header, ...rows], new Set([3, 4, 5])), ...problems].join('\n');
+  return [align([header, ...rows], new Set([3, 4, 5])), ...rolloutLines(cluster), ...problems].join('\n');
+}
+
+/** Nothing while every node that answers holds the same roll-out; else what each group holds, and what is staged. */
+function rolloutLines({ nodes }: ClusterStatus): readonly string[] {
+  const groups = new Map<string, string[]>();
+  const lines: string[] = [];
+  for (const { node, status } of nodes) {
+    if (status?.rollout === undefined) continue;
+    const { generation, id, staged, local } = status.rollout;
+    const group = `${generation} ${id}`;
+    groups.set(group, [...(groups.get(group) ?? []), node]);
+    if (staged !== null) lines.push(`${node}: generation ${staged.generation} of ${staged.by} is staged`);
+    if (local) lines.push(`${node}: its file was changed by hand since generation ${generation}`);
+  }
+  if (groups.size > 1)
+    for (const [group, names] of groups)
+      lines.push(`generation ${group.split(' ')[0]} runs on ${names.join(', ')}`);
+  return lines;
 }
 
 function row(answer: NodeAnswer, views: readonly View[], topology: string): readonly string[] {

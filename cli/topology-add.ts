@@ -1,7 +1,8 @@
 import { addBalancer, addChatServer, addDirector } from '../topology/index.ts';
 import type { Command } from './command.ts';
 import { parseOptions, usageError } from './options.ts';
-import { editFile, wholeNumber, wordsAndFile } from './topology-arguments.ts';
+import { wholeNumber, wordsAndFile } from './topology-arguments.ts';
+import { changeOptions, changeOptionsHelp, changeTopology } from './topology-change.ts';
 
 const options = {
   host: { type: 'string' },
@@ -29,15 +30,17 @@ export const topologyAdd: Command = {
        headgate topology add balancer   NAME --host ADDRESS [--port PORT] [--control PORT] [--weight N]
                                         [--service NAME]... [FILE]
        headgate topology add chatserver NAME --address ADDRESS:PORT [--control PORT] [--weight N]
-                                        [--probe headgate|tcp|off] [--service NAME]... [FILE]
+                                        [--probe headgate|tcp|off] [--service NAME]... [options] [FILE]
 
 Comments and layout of the file stay. --service also puts the node on the list of a service that names its own
 nodes. What would make the topology invalid is refused. FILE defaults to $HEADGATE_TOPOLOGY.
 
+${changeOptionsHelp}
+
 examples: headgate topology add balancer b3 --host 127.0.1.3 examples/local/topology.yaml
           headgate topology add chatserver c4 --address 127.0.2.4:7000 examples/local/topology.yaml`,
   async run(args, io) {
-    const { values, positionals } = parseOptions(args, options);
+    const { values, positionals } = parseOptions(args, { ...options, ...changeOptions });
     const [kind = ''] = positionals;
     const allowed = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
     if (allowed === undefined) {
@@ -48,7 +51,9 @@ examples: headgate topology add balancer b3 --host 127.0.1.3 examples/local/topo
     }
     const { words, file } = wordsAndFile(positionals, ['KIND', 'NAME'], io);
     const name = words[1] ?? '';
-    const surplus = Object.keys(values).find((option) => !(allowed as readonly string[]).includes(option));
+    const surplus = Object.keys(values).find(
+      (option) => Object.hasOwn(options, option) && !(allowed as readonly string[]).includes(option),
+    );
     if (surplus !== undefined) throw usageError(`a ${kind} has no --${surplus}`);
     const place = values[allowed[0]];
     if (typeof place !== 'string') throw usageError(`--${allowed[0]} missing`);
@@ -66,7 +71,8 @@ examples: headgate topology add balancer b3 --host 127.0.1.3 examples/local/topo
       const port = pick({ port: wholeNumber(values.port, '--port') });
       return addBalancer(text, name, { host: place, ...port, ...common, ...shared }, file);
     };
-    return editFile(file, io, edit, `${kind} ${name} added at ${place}`);
+    const change = { file, edit, done: `${kind} ${name} added at ${place}` };
+    return (await changeTopology(change, values, io)).exitCode;
   },
 };
 

@@ -1,12 +1,5 @@
 /** What the topology commands share: their arguments, and how they tell problems. */
-import { isHeadgateError } from '../lib/errors/index.ts';
-import {
-  formatProblems,
-  parseTopology,
-  readTopologyText,
-  replaceFile,
-  type Problem,
-} from '../topology/index.ts';
+import { formatProblems, type Problem } from '../topology/index.ts';
 import { environment } from '../node/index.ts';
 import { exitCodes, type CommandIo } from './command.ts';
 import { usageError } from './options.ts';
@@ -37,40 +30,6 @@ export function wholeNumber(text: string | undefined, option: string): number | 
   if (text === undefined) return undefined;
   if (!/^\d{1,9}$/.test(text)) throw usageError(`${option} is ${JSON.stringify(text)}, not a whole number`);
   return Number(text);
-}
-
-/**
- * Reads the file, edits its text and puts it back. Says `done` in one line, or that nothing had to change. An edit
- * whose result would be invalid is refused with every located problem and exit code 2; the file stays as it was.
- */
-export async function editFile(
-  file: string,
-  io: CommandIo,
-  edit: (text: string) => string,
-  done: string,
-): Promise<number> {
-  const { text, problem } = await readTopologyText(file);
-  if (text === undefined) return tellProblems([problem], io);
-  let edited: string;
-  try {
-    edited = edit(text);
-  } catch (error) {
-    if (!isHeadgateError(error, 'HEADGATE_TOPOLOGY_INVALID')) throw error;
-    const problems = error.facts['problems'] as readonly Problem[];
-    const isOurs = parseTopology(text, file).topology !== undefined;
-    tellProblems(problems, io);
-    io.err(`${file}: nothing changed: ${isOurs ? 'the result would be invalid' : 'the file is invalid'}`);
-    return exitCodes.usage;
-  }
-  if (edited === text) {
-    io.out(`${file}: nothing to change: ${done} already`);
-    return exitCodes.done;
-  }
-  await replaceFile(file, text, edited);
-  io.out(`${file}: ${done}`);
-  const result = parseTopology(edited, file);
-  if (result.topology !== undefined) tellWarnings(result.warnings, io);
-  return exitCodes.done;
 }
 
 /** All problems, one line each, to standard error. */

@@ -56,7 +56,8 @@ class DirectorNode implements TierNode {
   #draining = false;
   #closed = false;
 
-  constructor({ topology, node, key, control, log, clock }: TierContext, parts: DirectorParts, host: string) {
+  constructor(context: TierContext, parts: DirectorParts, host: string) {
+    const { topology, node, key, control, log, clock, generations } = context;
     this.#topology = topology;
     this.#clock = clock;
     this.#log = log;
@@ -64,7 +65,7 @@ class DirectorNode implements TierNode {
     this.#alarms = new Alarms(clock, log);
     this.#heartbeats = parts.createHeartbeats({
       settings: topology.heartbeat,
-      identity: { key, cluster: topology.cluster, node },
+      identity: { key, cluster: topology.cluster, node, ...(generations && { generations }) },
       log,
       clock,
       onChange: () => this.#refreshSoon(),
@@ -147,6 +148,7 @@ class DirectorNode implements TierNode {
         health: (id) => this.#heartbeats.health(id),
         removed: this.#removed.map(({ id }) => id),
         suspectsItself: this.#heartbeats.suspectsItself,
+        wallMs: Date.now(),
       },
       previous,
     );

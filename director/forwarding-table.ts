@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Endpoint } from '../lib/address/index.ts';
 import type { TargetHealth } from '../lib/heartbeat/index.ts';
 import { buildMaglevTable, hashKeyFromHex, type MaglevNode, type MaglevTable } from '../lib/maglev/index.ts';
-import type { Balancer, Service, Topology } from '../topology/index.ts';
+import { isDrainOver, type Balancer, type Service, type Topology } from '../topology/index.ts';
 import { balancerId, serviceEndpoint } from './balancer-identity.ts';
 import { standingOf, type Standing } from './eligibility.ts';
 
@@ -60,6 +60,8 @@ export interface TableInput {
   readonly removed: readonly string[];
   /** The monitor doubts its own sight: nobody is dead until it has cleared up. */
   readonly suspectsItself: boolean;
+  /** Wall clock, milliseconds since 1970: what drains until then is closed. Undefined: no deadline has passed. */
+  readonly wallMs?: number;
 }
 
 /**
@@ -70,9 +72,14 @@ export function buildForwardingTable(input: TableInput, previous?: ForwardingTab
   const { topology, health, suspectsItself } = input;
   const byName = new Map(topology.balancers.map((balancer) => [balancer.name, balancer]));
   const removed = [...input.removed].sort();
-  const dead = [...new Set([...topology.balancers.map(balancerId), ...removed])]
-    .filter((id) => !suspectsItself && health(id)?.dead === true)
-    .sort();
+  const gone = [...new Set([...topology.balancers.map(balancerId), ...removed])].filter(
+    (id) => !suspectsItself && health(id)?.dead === true,
+  );
+  // A deadline is the operator's word: it holds whatever the monitor thinks.
+  const over = topology.balancers
+    .filter((balancer) => isDrainOver(balancer, input.wallMs ?? -Infinity))
+    .map(balancerId);
+  const dead = [...new Set([...gone, ...over])].sort();
   const known = previous?.hashKey === topology.hashKey ? previous.services.map(({ maglev }) => maglev) : [];
   const services = topology.services.map((service) => {
     const balancers = service.balancers

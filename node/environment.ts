@@ -4,6 +4,8 @@ export const environment = {
   topology: 'HEADGATE_TOPOLOGY',
   /** Directory of the admin sockets. */
   runtimeDirectory: 'HEADGATE_RUNTIME_DIR',
+  /** Directory of what nodes keep over restarts. */
+  stateDirectory: 'HEADGATE_STATE_DIR',
   /** Log level of nodes that get none. */
   logLevel: 'HEADGATE_LOG_LEVEL',
 } as const;

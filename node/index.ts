@@ -18,3 +18,17 @@ export { prettyLine } from './pretty.ts';
 export { missingRawSocket } from './optional-packages.ts';
 export { RateMeter } from './rate-meter.ts';
 export { environment } from './environment.ts';
+export { fetchMethod, readFetched, stateMethod, type RolloutStatus } from './rollout/messages.ts';
+export { compareStamps, type Stamp } from './rollout/stamp.ts';
+export {
+  addressesOf,
+  closeSurvey,
+  connectWith,
+  newestStamp,
+  survey,
+  type ClusterAccess,
+  type ConnectNode,
+  type SurveyedNode,
+} from './rollout/survey.ts';
+export { rollOut, type RolloutEvent, type RolloutOptions, type RolloutResult } from './rollout/roll-out.ts';
+export { stateDirectory } from './rollout/store.ts';

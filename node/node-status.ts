@@ -1,6 +1,7 @@
 /** What a node tells of itself, and the request that asks for it. */
 import type { ControlServerStats } from '../lib/control/index.ts';
 import type { HealthState, ServiceReadiness } from '../lib/heartbeat/index.ts';
+import type { RolloutStatus } from './rollout/messages.ts';
 import type { Tier } from '../topology/index.ts';
 
 /** Control request whose answer is a NodeStatus. */
@@ -52,6 +53,12 @@ export interface NodeStatus extends TierStatus {
   readonly uptimeMs: number;
   /** Content hash of the topology it runs. */
   readonly topology: string;
+  /** Which roll-out it holds; nodes of older versions do not tell. */
+  readonly rollout?: RolloutStatus;
+  /** Clients refused and connections ended by us in the last minute. */
+  readonly troublesLastMinute?: number;
+  /** Admin requests refused because one address sent too many. Not expected. */
+  readonly adminRefused?: number;
   /** The topology file it watches. */
   readonly file: string;
   /** Counters of the control channel; docs/counters.md explains each. */

@@ -12,22 +12,27 @@ import { ControlKey, createControlServer, type ControlServer, type Json } from '
 import { deferred } from '../lib/deferred/index.ts';
 import { describeError, HeadgateError } from '../lib/errors/index.ts';
 import {
-  findSelf,
+  fileSource,
   formatProblem,
-  loadTopology,
-  ownAddresses,
   readSecret,
-  watchTopology,
   type Tier,
   type Topology,
+  type TopologySource,
   type TopologyWatch,
   type WatchHandlers,
 } from '../topology/index.ts';
+import { AdminLimit, limitAdmin } from './admin-limit.ts';
 import { collectStatus, type ClusterStatus } from './cluster-status.ts';
 import { controlEndpoints, type NodeAddress } from './control-endpoints.ts';
 import { createLogger, type LogFormat, type LogLevel } from './logger.ts';
 import { clusterStatusMethod, statusMethod, type NodeStatus } from './node-status.ts';
+import { RateMeter } from './rate-meter.ts';
+import { RolloutAgent } from './rollout/agent.ts';
+import { troublesOf } from './rollout/health.ts';
+import { rolloutMethods } from './rollout/messages.ts';
+import { holdingStore, stateDirectory } from './rollout/store.ts';
 import { ensureRuntimeDirectory } from './runtime-directory.ts';
+import { startTopology, type StartTopology } from './start-topology.ts';
 import type { StartTier, TierNode } from './tier-node.ts';
 import { version } from './version.ts';
 
@@ -53,6 +58,18 @@ export interface ReadyMessage {
 /** What ends a node. */
 const endSignals = ['SIGTERM', 'SIGINT'] as const;
 
+/** Over which time refusals and resets are told, and how often they are looked at. */
+const minuteMs = 60_000;
+const troubleSampleMs = 5_000;
+
+/** Requests that cost more than a heartbeat. */
+const adminMethods: ReadonlySet<string> = new Set([
+  statusMethod,
+  clusterStatusMethod,
+  'explain',
+  ...rolloutMethods,
+]);
+
 /** How often a removed node looks whether its last connection has ended. */
 const removedCheckMs = 250;
 
@@ -61,17 +78,23 @@ const removedCheckMs = 250;
  * Throws what kept it from starting.
  */
 export async function runNode(options: RunNodeOptions): Promise<number> {
-  const { topology, warnings } = await loadTopology(options.file);
-  const self = findSelf(topology, options.tier, ownAddresses(), options.name).name;
-  const key = ControlKey.fromSecret(await readSecret(topology.secret, options.env));
-  const log = createLogger(self, { level: options.logLevel, format: options.logFormat });
-  for (const warning of warnings) log.warn(formatProblem(warning));
-  const node = new NodeProcess(options, topology, self, key, log);
+  const source = fileSource(options.file);
+  const start = await startTopology(source, options.tier, options.name, stateDirectory(options.env));
+  const key = ControlKey.fromSecret(await readSecret(start.topology.secret, options.env));
+  const log = createLogger(start.name, { level: options.logLevel, format: options.logFormat });
+  for (const warning of start.warnings) log.warn(warning);
+  const node = new NodeProcess(options, source, start, key, log);
   return node.run();
 }
 
 class NodeProcess {
   readonly #options: RunNodeOptions;
+  readonly #source: TopologySource;
+  readonly #start: StartTopology;
+  readonly #rollout: RolloutAgent;
+  readonly #adminLimit = new AdminLimit(systemClock);
+  readonly #troubles = new RateMeter(systemClock, minuteMs);
+  #troubleSamples: Timer | undefined;
   readonly #name: string;
   readonly #key: ControlKey;
   readonly #log: Logger;
@@ -84,17 +107,42 @@ class NodeProcess {
   #watch: TopologyWatch | undefined;
   #removedCheck: Timer | undefined;
   #ending = false;
-  #applying: Promise<void> = Promise.resolve();
   #collecting: Promise<ClusterStatus> | undefined;
 
-  constructor(options: RunNodeOptions, topology: Topology, name: string, key: ControlKey, log: Logger) {
+  constructor(
+    options: RunNodeOptions,
+    source: TopologySource,
+    start: StartTopology,
+    key: ControlKey,
+    log: Logger,
+  ) {
+    const { topology, name } = start;
     this.#options = options;
+    this.#source = source;
+    this.#start = start;
     this.#topology = topology;
     this.#name = name;
     this.#key = key;
     this.#log = log;
     this.#address = this.#findAddress(topology)!;
-    this.#control = createControlServer({ key, cluster: topology.cluster, node: name, log });
+    const server = createControlServer({ key, cluster: topology.cluster, node: name, log });
+    this.#control = limitAdmin(server, adminMethods, this.#adminLimit);
+    this.#rollout = new RolloutAgent({
+      source,
+      node: name,
+      key,
+      env: options.env,
+      control: this.#control,
+      log,
+      clock: systemClock,
+      random: Math.random,
+      holding: start.holding,
+      topology,
+      store: holdingStore(stateDirectory(options.env), source.name, options.tier, name),
+      self: () => this.#address.control,
+      apply: (changed) => this.#apply(changed),
+      check: async (changed) => this.#tier?.check?.(changed),
+    });
   }
 
   async run(): Promise<number> {
@@ -114,6 +162,7 @@ class NodeProcess {
         log: this.#log,
         logFormat: this.#options.logFormat,
         clock: systemClock,
+        generations: this.#rollout.generations,
       });
       this.#control.handle(statusMethod, () => this.#status() as unknown as Json);
       this.#control.handle(clusterStatusMethod, async () => (await this.#collect()) as unknown as Json);
@@ -124,8 +173,15 @@ class NodeProcess {
       throw new HeadgateError('HEADGATE_NODE_START', `${this.#address.tier} ${this.#name}`, { cause: error });
     }
     for (const signal of endSignals) process.off(signal, this.#onEarlySignal);
+    this.#rollout.start(this.#start.rewrite);
     this.#watchTopology();
     this.#watchProcess();
+    this.#troubleSamples = every(
+      systemClock,
+      troubleSampleMs,
+      () => this.#troubles.sample(troublesOf(this.#tier!.status())),
+      true,
+    );
     this.#log.info(
       { pid: process.pid, version, topology: this.#topology.hash },
       `${this.#address.tier} ${this.#name} is ready, control port ${formatEndpoint(this.#address.control)}`,
@@ -145,10 +201,9 @@ class NodeProcess {
 
   #watchTopology(): void {
     const handlers: WatchHandlers = {
-      onTopology: (topology, warnings) => {
+      onTopology: (topology, warnings, text) => {
         for (const warning of warnings) this.#log.warn(formatProblem(warning));
-        // One at a time, in order; the last one wins.
-        this.#applying = this.#applying.then(() => this.#apply(topology));
+        this.#rollout.fileChanged(topology, text);
       },
       onProblems: (problems) => {
         for (const problem of problems) this.#log.error(formatProblem(problem));
@@ -157,25 +212,19 @@ class NodeProcess {
       onUnchanged: (topology) => this.#log.info(`the topology is unchanged: ${topology.hash}`),
       onUnwatchable: (error) => this.#log.warn(describeError(error)),
     };
-    this.#watch = watchTopology(this.#options.file, handlers, { running: this.#topology });
+    this.#watch = this.#source.watch(handlers, { running: this.#topology });
   }
 
+  /** One at a time: the roll-out agent sees to that. Rejects with what did not work. */
   async #apply(topology: Topology): Promise<void> {
     if (this.#ending || this.#tier === undefined) return;
-    try {
-      await this.#tier.apply(topology);
-      const before = this.#topology;
-      this.#topology = topology;
-      this.#log.info(`topology ${topology.hash} replaces ${before.hash}`);
-      if (before.cluster !== topology.cluster || !isDeepStrictEqual(before.secret, topology.secret))
-        this.#log.warn("a changed cluster name or secret is used from this node's next start on");
-      await this.#followOwnAddress(this.#findAddress(topology));
-    } catch (error) {
-      this.#log.error(
-        { err: error },
-        `topology ${topology.hash} could not be applied: ${describeError(error)}`,
-      );
-    }
+    await this.#tier.apply(topology);
+    const before = this.#topology;
+    this.#topology = topology;
+    if (before.hash !== topology.hash) this.#log.info(`topology ${topology.hash} replaces ${before.hash}`);
+    if (before.cluster !== topology.cluster || !isDeepStrictEqual(before.secret, topology.secret))
+      this.#log.warn("a changed cluster name or secret is used from this node's next start on");
+    await this.#followOwnAddress(this.#findAddress(topology));
   }
 
   /** A node whose entry is gone, or moved to another address, drains and then ends; back again, it stays. */
@@ -263,7 +312,8 @@ class NodeProcess {
     this.#ending = true;
     this.#watch?.close();
     this.#removedCheck?.cancel();
-    await this.#applying;
+    this.#troubleSamples?.cancel();
+    await this.#rollout.close();
     await this.#tier?.close();
     await this.#control.close();
     // A channel somebody listens on keeps the process alive.
@@ -280,9 +330,17 @@ class NodeProcess {
       version,
       uptimeMs: Math.round(performance.now() - this.#started),
       topology: this.#topology.hash,
+      rollout: this.#rollout.status(),
+      troublesLastMinute: this.#troublesLastMinute(),
+      adminRefused: this.#adminLimit.refused,
       file: this.#options.file,
       control: this.#control.stats(),
     };
+  }
+
+  #troublesLastMinute(): number {
+    const perSecond = this.#troubles.perSecond(troublesOf(this.#tier!.status()));
+    return Math.round((perSecond * Math.min(minuteMs, performance.now() - this.#started)) / 1_000);
   }
 
   /** One round at a time, shared by everybody who asks meanwhile. */

@@ -4,7 +4,15 @@ import ts from 'typescript';
 
 const ground = ['lib/errors', 'lib/clock', 'lib/address', 'lib/backoff', 'lib/deferred', 'lib/layout'];
 const middle = ['lib/linux', 'lib/packet', 'lib/maglev', 'lib/proxy-protocol', 'lib/control'];
-const lib = [...ground, ...middle, 'lib/heartbeat', 'lib/relay', 'lib/flow-report', 'lib/host-setup'];
+const lib = [
+  ...ground,
+  ...middle,
+  'lib/raw-socket',
+  'lib/heartbeat',
+  'lib/relay',
+  'lib/flow-report',
+  'lib/host-setup',
+];
 const tiers = ['director', 'balancer', 'chatserver-stub'];
 const product = [...lib, 'topology', 'node', ...tiers, 'cli'];
 
@@ -13,6 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(ground.map((room) => [room, ['lib/errors']])),
   'lib/errors': [],
   ...Object.fromEntries(middle.map((room) => [room, ground])),
+  'lib/raw-socket': [...ground, 'lib/linux'],
   'lib/heartbeat': [...ground, ...middle],
   'lib/relay': [...ground, ...middle],
   'lib/flow-report': [...ground, ...middle],

@@ -22,7 +22,19 @@ export {
   type NewChatServer,
   type NewDirector,
 } from './edit/index.ts';
-export { replaceFile } from './edit/replace-file.ts';
+export { replaceFile, writeWhole } from './edit/replace-file.ts';
 export { jsonSchema, keyReference, type KeyReference } from './schema/walk.ts';
 export { nearest } from './suggest.ts';
-export { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
+export { formatDuration, formatMoment, formatSize, parseDuration, parseMoment, parseSize } from './units.ts';
+export {
+  planExitCode,
+  planTopology,
+  type ConnectionPlan,
+  type Fates,
+  type LiveView,
+  type PlannedChange,
+  type ServiceShares,
+  type TopologyPlan,
+  type Traffic,
+} from './plan/index.ts';
+export { fileSource, type TopologySource } from './source.ts';

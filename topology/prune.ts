@@ -10,6 +10,7 @@ import { valueAt } from './yaml-source.ts';
 const harmless = new Set([
   'weight',
   'state',
+  'drainUntil',
   'workers',
   'maxConnections',
   'balancing',

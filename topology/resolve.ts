@@ -44,12 +44,13 @@ export function resolveTopology(file: TopologyFile, fileName: string): Topology 
     })),
     balancers: Object.entries(file.balancers).map(([name, entry]) => balancer(name, entry, services)),
     chatservers: Object.entries(file.chatservers).map(
-      ([name, { address, control, weight, state, heartbeat }]): ChatServer => ({
+      ([name, { address, control, weight, state, drainUntil, heartbeat }]): ChatServer => ({
         name,
         address,
         controlPort: control,
         weight,
         state,
+        ...drainEnd(drainUntil),
         probe: probe(heartbeat),
       }),
     ),
@@ -89,10 +90,15 @@ function balancer(name: string, entry: FileBalancer, services: readonly Service[
     ),
     weight: entry.weight,
     state: entry.state,
+    ...drainEnd(entry.drainUntil),
     probe: probe(entry.heartbeat),
     workers: entry.workers,
     maxConnections: entry.maxConnections,
   };
+}
+
+function drainEnd(drainUntilMs: number | undefined): { readonly drainUntilMs?: number } {
+  return drainUntilMs === undefined ? {} : { drainUntilMs };
 }
 
 function probe({ probe: kind, port, send, expect }: FileProbe): Probe {

@@ -12,7 +12,7 @@ import type {
   Service,
   Topology,
 } from './types.ts';
-import { formatDuration, formatSize } from './units.ts';
+import { formatDuration, formatMoment, formatSize } from './units.ts';
 
 /**
  * YAML text that loads as the same topology. No byte of the secret is in it, only where the secret is: relative to
@@ -90,6 +90,7 @@ function balancer(node: Balancer): unknown {
     control: node.controlPort,
     weight: node.weight,
     state: node.state,
+    ...drainEnd(node),
     heartbeat: probe(node.probe),
     ...(node.workers === undefined ? {} : { workers: node.workers }),
     ...(node.maxConnections === undefined ? {} : { maxConnections: node.maxConnections }),
@@ -102,8 +103,13 @@ function chatserver(node: ChatServer): unknown {
     control: node.controlPort,
     weight: node.weight,
     state: node.state,
+    ...drainEnd(node),
     heartbeat: probe(node.probe),
   };
+}
+
+function drainEnd({ drainUntilMs }: Balancer | ChatServer): { readonly drainUntil?: string } {
+  return drainUntilMs === undefined ? {} : { drainUntil: formatMoment(drainUntilMs) };
 }
 
 function probe({ kind, ...rest }: Probe): unknown {

@@ -95,6 +95,14 @@ export interface FlowSettings {
 
 export type NodeState = 'active' | 'drain';
 
+/** Whether a draining node's deadline has passed at `nowMs` (wall clock): what it still has is closed then. */
+export function isDrainOver(
+  { state, drainUntilMs }: { readonly state: NodeState; readonly drainUntilMs?: number | undefined },
+  nowMs: number,
+): boolean {
+  return state === 'drain' && drainUntilMs !== undefined && drainUntilMs <= nowMs;
+}
+
 export interface Balancer {
   readonly name: string;
   readonly host: string;
@@ -104,6 +112,8 @@ export interface Balancer {
   /** 0 takes nothing new. */
   readonly weight: number;
   readonly state: NodeState;
+  /** While it drains: when its last connections are closed, milliseconds since 1970; undefined: never. */
+  readonly drainUntilMs?: number | undefined;
   readonly probe: Probe;
   /** Worker processes; undefined: one per core. */
   readonly workers: number | undefined;
@@ -117,6 +127,8 @@ export interface ChatServer {
   readonly controlPort: number;
   readonly weight: number;
   readonly state: NodeState;
+  /** While it drains: when its last connections are closed, milliseconds since 1970; undefined: never. */
+  readonly drainUntilMs?: number | undefined;
   readonly probe: Probe;
 }
 

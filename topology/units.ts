@@ -65,3 +65,17 @@ export function suggestSize(input: unknown): string | undefined {
   const factor = { '': 1, k: 1_024, m: 1_048_576, g: 1_073_741_824 }[(match[2] ?? '').toLowerCase()] ?? 1;
   return formatSize(Number(match[1]) * factor);
 }
+
+/** `2026-11-22T16:30:00Z` (RFC 3339 in UTC, whole seconds or milliseconds). */
+export const momentPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z$/;
+
+/** Milliseconds since 1970; undefined when it is no such moment (also for a 31st of February). */
+export function parseMoment(text: string): number | undefined {
+  if (!momentPattern.test(text)) return undefined;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) || formatMoment(ms) !== text.replace('.000Z', 'Z') ? undefined : ms;
+}
+
+export function formatMoment(ms: number): string {
+  return new Date(ms).toISOString().replace('.000Z', 'Z');
+}

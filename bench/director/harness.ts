@@ -12,6 +12,8 @@ export interface Traffic {
   readonly packet: Uint8Array;
   /** Bytes that the program puts before the packet. */
   readonly grownBy: number;
+  /** Bytes from the front that the program rewrites; default: the Ethernet header. */
+  readonly rewritten?: number;
   /** Different clients, a power of two up to 2^24: source port and last byte of the address are made of a counter. */
   readonly flows: number;
 }
@@ -20,9 +22,9 @@ const sourceAddressAt = 26;
 const sourcePortAt = 34;
 
 /** The wrapper; needs the maps `next` (program-array) and `turn` (array of one u64). */
-export function wrapper({ packet, grownBy, flows }: Traffic): ProgramSpec {
+export function wrapper({ packet, grownBy, flows, rewritten }: Traffic): ProgramSpec {
   const head = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
-  const restore = Array.from({ length: 7 }, (_, half) =>
+  const restore = Array.from({ length: (rewritten ?? 14) / 2 }, (_, half) =>
     asm.storeImm(R7, half * 2, head.getUint16(half * 2, true), 2),
   );
   return {

@@ -15,6 +15,7 @@ import {
   encodeTable,
   forwardProgram,
   mapSpecs,
+  writeEndpoints,
 } from '../../director/xdp/index.ts';
 import { addedNs, harnessMaps, trivial, wrapper, type Traffic } from './harness.ts';
 
@@ -75,6 +76,16 @@ const cases: readonly Case[] = [
     flows: 1 << 24,
     known: 'nowhere',
   },
+  { name: 'nat, hit, one flow', mode: Mode.Nat, flags: TcpFlag.Ack, flows: 1, known: 'confirmed' },
+  { name: 'nat, hit, 65,536 flows', mode: Mode.Nat, flags: TcpFlag.Ack, flows: 65_536, known: 'confirmed' },
+  {
+    name: 'nat, new flow',
+    mode: Mode.Nat,
+    flags: TcpFlag.Syn,
+    flows: 1 << 24,
+    known: 'nowhere',
+    emptied: true,
+  },
 ];
 
 function measure({ mode, flags, flows, known, emptied = false }: Case): string {
@@ -86,6 +97,8 @@ function measure({ mode, flags, flows, known, emptied = false }: Case): string {
       payload: new Uint8Array(64),
     }),
     grownBy: mode === Mode.Tun ? 20 : 0,
+    // Up to the end of TCP's header.
+    ...(mode === Mode.Nat ? { rewritten: 54 } : {}),
     flows,
   };
   const { maps, programs, close } = loadCollection({
@@ -115,6 +128,13 @@ function measure({ mode, flags, flows, known, emptied = false }: Case): string {
       const address = ipBytes(`10.0.1.${index + 1}`);
       maps.balancers.update(index, encodeBalancer({ state: BalancerState.Up, generation: 1, mac, address }));
     }
+    writeEndpoints(
+      { maps },
+      Array.from({ length: 10 }, (_, index) => {
+        const address = ipBytes(`10.0.1.${index + 1}`);
+        return { service: 0, balancer: index, address, port: 7000, vip, vipPort: port };
+      }),
+    );
     const all = { wrapper: programs.wrapper, program: programs.director, trivial: programs.trivial };
     if (known !== 'nowhere') {
       // Strays make the entries; confirming them is what the control plane does.

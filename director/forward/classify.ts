@@ -3,7 +3,8 @@
  *
  * 1. Frames to another MAC address and anything but IPv4 and IPv6 pass; VLAN tags too, counted.
  * 2. A cut off or unknown IP header passes: the kernel drops it itself.
- * 3. What is not for one of our VIPs passes, and so does what is neither TCP nor ICMP.
+ * 3. What is not for one of our VIPs passes, and so does what is neither TCP nor ICMP. TCP from an endpoint of a
+ *    balancer (nat) is told by its source, so it passes with IP options and in fragments; wrong lengths are dropped.
  * 4. TCP and ICMP for a VIP with IP options or extension headers, fragmented, cut off or with wrong lengths is
  *    dropped. (A fragment has no ports, so this holds for all ports of the VIP.)
  */
@@ -17,7 +18,13 @@ import {
   tcpLayout,
 } from '../../lib/packet/index.ts';
 import { drop, pass, type Outcome } from './outcome.ts';
-import { keyText, serviceKey, type ForwardService, type ForwardState } from './state.ts';
+import {
+  keyText,
+  serviceKey,
+  type ForwardEndpoint,
+  type ForwardService,
+  type ForwardState,
+} from './state.ts';
 
 /** Where the IP header begins. */
 export const ipAt = ethernetLayout.size;
@@ -32,6 +39,8 @@ interface Common {
   readonly ipLength: number;
   /** Where TCP or ICMP begins. */
   readonly at: number;
+  /** Bytes of the longest IP packet this is on the wire: shorter than `ipLength` when the frame will be cut. */
+  readonly longest: number;
 }
 
 export interface Segment extends Common {
@@ -41,9 +50,18 @@ export interface Segment extends Common {
 
 export interface IcmpMessage extends Common {
   readonly kind: 'icmp';
+  /** Whether it is for a VIP; else it may be about a connection of a client to an endpoint. */
+  readonly forVip: boolean;
 }
 
-export type Classified = Segment | IcmpMessage | { readonly kind: 'done'; readonly outcome: Outcome };
+/** A segment from an endpoint of a balancer. */
+export interface Answer extends Common {
+  readonly kind: 'answer';
+  readonly endpoint: ForwardEndpoint;
+}
+
+export type Classified =
+  Segment | IcmpMessage | Answer | { readonly kind: 'done'; readonly outcome: Outcome };
 
 /** Next headers that hide the transport header from us, without Fragment. */
 const extensions: readonly number[] = [
@@ -54,7 +72,7 @@ const extensions: readonly number[] = [
   IpProtocol.Mobility,
 ];
 
-interface Header extends Omit<Common, 'family'> {
+interface Header extends Omit<Common, 'family' | 'longest'> {
   readonly family: 4 | 6;
   readonly protocol: number;
   readonly options: boolean;
@@ -62,7 +80,7 @@ interface Header extends Omit<Common, 'family'> {
 }
 
 /** Reads the headers of a frame as far as their lengths can be trusted. */
-export function classify(frame: Uint8Array, state: ForwardState): Classified {
+export function classify(frame: Uint8Array, state: ForwardState, segmentBytes: number): Classified {
   const done = (outcome: Outcome): Classified => ({ kind: 'done', outcome });
   if (frame.length < ipAt) return done(pass(frame, 'passOther'));
   const { destination: mac, etherType } = ethernetLayout.read(frame);
@@ -72,7 +90,7 @@ export function classify(frame: Uint8Array, state: ForwardState): Classified {
   if (etherType !== EtherType.Ipv4 && etherType !== EtherType.Ipv6) return done(pass(frame, 'passOther'));
   const header = etherType === EtherType.Ipv4 ? readIpv4(frame) : readIpv6(frame);
   if (header === undefined) return done(pass(frame, 'passMalformed'));
-  return judge(frame, header, state) ?? whole(frame, header, state);
+  return judge(frame, header, state) ?? whole(frame, header, state, segmentBytes);
 }
 
 function readIpv4(frame: Uint8Array): Header | undefined {
@@ -120,24 +138,34 @@ function judge(frame: Uint8Array, header: Header, state: ForwardState): Classifi
   const short = frame.length < header.at + bytes;
   const fine = !header.options && !header.fragment && !short;
   if (fine && protocol === IpProtocol.Tcp) return undefined;
-  if (!state.vips.has(keyText(serviceKey(header.destination, 0)))) return done(pass(frame, 'passOther'));
+  if (!isVip(header.destination, state)) return fine ? undefined : done(pass(frame, 'passOther'));
   if (header.options) return done(drop(frame, 'dropOptions'));
   if (header.fragment) return done(drop(frame, 'dropFragment'));
   return short ? done(drop(frame, 'dropMalformed')) : undefined;
 }
 
-function whole(frame: Uint8Array, header: Header, state: ForwardState): Classified {
+function isVip(address: Uint8Array, state: ForwardState): boolean {
+  return state.vips.has(keyText(serviceKey(address, 0)));
+}
+
+function whole(frame: Uint8Array, header: Header, state: ForwardState, segmentBytes: number): Classified {
   const { family, source, destination, ipLength, at } = header;
-  const common = { family, source, destination, ipLength, at };
-  const malformed: Classified = { kind: 'done', outcome: drop(frame, 'dropMalformed') };
+  const common = { family, source, destination, ipLength, at, longest: ipLength };
+  const done = (outcome: Outcome): Classified => ({ kind: 'done', outcome });
   const tooLong = ipAt + ipLength > frame.length;
   if (header.protocol !== IpProtocol.Tcp) {
-    return tooLong || ipAt + ipLength < at + icmpLayout.size ? malformed : { kind: 'icmp', ...common };
+    const forVip = isVip(destination, state);
+    if (!tooLong && ipAt + ipLength >= at + icmpLayout.size) return { kind: 'icmp', forVip, ...common };
+    return done(forVip ? drop(frame, 'dropMalformed') : pass(frame, 'passOther'));
   }
   const tcp = tcpLayout.read(frame, at);
   const service = state.services.get(keyText(serviceKey(destination, tcp.destinationPort)));
-  if (service === undefined) return { kind: 'done', outcome: pass(frame, 'passOther') };
+  const endpoint = state.origins.get(keyText(serviceKey(source, tcp.sourcePort)));
+  if (service === undefined && endpoint === undefined) return done(pass(frame, 'passOther'));
   const tcpBytes = (tcp.lengthAndReserved >> 4) * 4;
-  if (tooLong || tcpBytes < tcpLayout.size || ipAt + ipLength < at + tcpBytes) return malformed;
-  return { kind: 'tcp', service, ...common };
+  if (tooLong || tcpBytes < tcpLayout.size || ipAt + ipLength < at + tcpBytes)
+    return done(drop(frame, 'dropMalformed'));
+  const longest = segmentBytes === 0 ? ipLength : at - ipAt + tcpBytes + segmentBytes;
+  if (service !== undefined) return { kind: 'tcp', service, ...common, longest };
+  return endpoint === undefined ? done(pass(frame, 'passOther')) : { kind: 'answer', endpoint, ...common };
 }

@@ -1,9 +1,9 @@
 /**
  * Why a packet went where it went: one per packet, of these or of the service's. Each is a per-CPU sum in the
- * kernel, in this order; new ones go to the end.
+ * kernel, in this order: another one is another layout version.
  */
 
-/** Packets on their way to a balancer, per service. All expected in production. */
+/** Packets on their way to a balancer or back, per service. All expected in production. */
 export const forwardCounters = [
   /** Followed an entry of the flow table. */
   'forwardHit',
@@ -13,6 +13,8 @@ export const forwardCounters = [
   'forwardStray',
   /** An ICMP error about a flow. */
   'forwardIcmp',
+  /** Of a balancer on its way back to a client, errors included (nat). */
+  'forwardAnswer',
 ] as const;
 
 export type ForwardCounter = (typeof forwardCounters)[number];
@@ -29,6 +31,10 @@ export const counterNames = [
   'passOther',
   /** Carries a VLAN tag: untouched, the kernel unwraps it. */
   'passVlan',
+  /** Of a proxied flow: to the host's own stack. */
+  'passProxy',
+  /** From an endpoint of a balancer (nat), but of no flow: of another client of it, or of a lost one. Untouched. */
+  'passNoFlow',
   /** An ICMP echo to a VIP, answered. */
   'echo',
   /** Too big for the tunnel: answered with ICMP. */
@@ -44,13 +50,15 @@ export const counterNames = [
   'dropFragment',
   /** A SYN without an eligible balancer, answered with RST. */
   'resetNoBalancer',
+  /** A SYN without an entry while nothing new is taken, answered with RST. */
+  'resetFull',
   /** Neither entry, nor SYN, nor an eligible balancer. */
   'dropNoBalancer',
   /** A packet of a dead balancer's flow, answered with RST. */
   'resetDead',
-  /** A RST or an ICMP error of a dead balancer's flow. */
+  /** A RST, an ICMP error or an answer of a dead balancer's flow. */
   'dropDead',
-  /** The service's or the balancer's entry cannot be carried out, or the driver left no room. */
+  /** The service's, the balancer's or the flow's entry cannot be carried out, or there was no room to do it. */
   'dropInternal',
   /** The flow table took no entry; the packet was forwarded. Counted beside the packet's own counter. */
   'flowLost',

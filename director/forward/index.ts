@@ -21,6 +21,7 @@ export {
   Mode,
   noBalancer,
   ownTtl,
+  proxyOwner,
   tickOf,
   tickShift,
   type Verdict,
@@ -29,14 +30,17 @@ export {
   balancerCountersLayout,
   balancerLayout,
   configLayout,
+  endpointKeyLayout,
   flowKeyLayout,
   flowLayout,
   layoutVersion,
+  originLayout,
   serviceCountersLayout,
   serviceKeyLayout,
   serviceLayout,
 } from './layouts.ts';
 export {
+  endpointKey,
   flowKey,
   forwardState,
   keyText,
@@ -47,6 +51,7 @@ export {
   type FlowTable,
   type ForwardBalancer,
   type ForwardConfig,
+  type ForwardEndpoint,
   type ForwardService,
   type ForwardState,
 } from './state.ts';

@@ -3,7 +3,7 @@ import { array, be16, bytes, layout, pad, u16, u32, u64, u8 } from '../../lib/la
 import { forwardCounters } from './counters.ts';
 
 /** Version of everything here: another one does not adopt the pinned maps. */
-export const layoutVersion = 1;
+export const layoutVersion = 2;
 
 /** Key of a service: where clients connect to. */
 export const serviceKeyLayout = layout(
@@ -49,12 +49,15 @@ export const flowLayout = layout(
     /** Mode the flow began with. */
     mode: u8,
     gap: pad(2),
+    /** Where the client's last packet came from; only in mode nat, else zero. */
+    clientMac: bytes(6),
+    gap2: pad(2),
     /** Last acknowledgment number seen from the client; 0 before the first. */
     lastAck: u32,
     /** Tick of the last packet; a SYN that changes nothing does not count. */
     lastSeen: u32,
   },
-  { size: 16 },
+  { size: 24 },
 );
 
 /** A way to a balancer, in an array by its index. */
@@ -92,14 +95,37 @@ export const configLayout = layout(
     tunnelSource4: bytes(4),
     /** The date of packets: kept current by the control plane, so it stands still while there is none. */
     tick: u32,
+    /** Not 0: a SYN without an entry is answered with RST. Set by the control plane while `flows` has no room. */
+    refuseNew: u8,
+    gap: pad(7),
+    /** Next hop of answers to clients whose own is not known; all zero when there is none. */
+    gatewayMac: bytes(6),
+    end: pad(2),
   },
-  { size: 48 },
+  { size: 64 },
 );
 
-/** What is counted per service: `forwardCounters` and the bytes of their frames, as they came. */
+/** Key of an endpoint: where a balancer takes a service's connections in mode nat. Its value is a service's key. */
+export const endpointKeyLayout = layout('endpoint_key', { service: u16, balancer: u16 }, { size: 4 });
+
+/** Whose answers come from an endpoint; by the endpoint. Begins like a service's key. */
+export const originLayout = layout(
+  'origin',
+  {
+    vip: bytes(16),
+    port: be16,
+    /** 4 or 6. */
+    family: u16,
+    service: u16,
+    balancer: u16,
+  },
+  { size: 24 },
+);
+
+/** What is counted per service: `forwardCounters` and the bytes of frames, as they came, to balancers and back. */
 export const serviceCountersLayout = layout(
   'service_counters',
-  { forwarded: array(u64, forwardCounters.length), bytes: u64 },
-  { size: 40 },
+  { forwarded: array(u64, forwardCounters.length), bytes: u64, answerBytes: u64 },
+  { size: 56 },
 );
 export const balancerCountersLayout = layout('balancer_counters', { packets: u64, bytes: u64 }, { size: 16 });

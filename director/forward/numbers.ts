@@ -12,6 +12,19 @@ export const Mode = {
   Dr: 1,
   /** Wrapped in another IP packet (RFC 2003, 2473, 4213). */
   Tun: 2,
+  /**
+   * Not at all: packets pass to the host's own stack, whose sockets proxy them. An entry of this mode names no balancer.
+   * A service that is to leave `proxy` keeps its mode until the flows of its live sockets are confirmed for
+   * `proxyOwner` (what begins meanwhile has an entry already); then its mode may change, and packets of those
+   * sockets still reach them. Their owner disowns them when the sockets end. A service that is to become `proxy` needs a
+   * listener first; flows of another mode stay with it.
+   */
+  Proxy: 3,
+  /**
+   * Destination rewritten to the balancer's endpoint, client address kept; the balancer answers through us, and what it
+   * answers gets the VIP as its source again and goes to the MAC address the client's last packet came from.
+   */
+  Nat: 4,
 } as const;
 export type Mode = (typeof Mode)[keyof typeof Mode];
 
@@ -20,7 +33,10 @@ export const FlowState = {
   Opening: 1,
   /** The client acknowledged something. */
   Established: 2,
-  /** The client sent FIN or RST. Its packets still follow the entry; a SYN begins anew. */
+  /**
+   * FIN or RST came. Packets still follow the entry; a SYN begins anew when the entry is not confirmed, else follows it
+   * until the owner disowns the flow.
+   */
   Closing: 3,
 } as const;
 export type FlowState = (typeof FlowState)[keyof typeof FlowState];
@@ -51,6 +67,9 @@ export function tickOf(nowNs: bigint): number {
 
 /** What a table's slot holds when no balancer is eligible; also the index no balancer has. */
 export const noBalancer = 0xffff;
+
+/** What the entries of proxied flows have in common. */
+export const proxyOwner = { balancer: noBalancer, generation: 0, mode: Mode.Proxy } as const;
 
 /** TTL and hop limit of packets we make ourselves. */
 export const ownTtl = 64;

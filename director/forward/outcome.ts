@@ -11,13 +11,15 @@ export interface Outcome {
   readonly changes: readonly FlowChange[];
   /** Where it was forwarded to, by index; the kernel counts packets and bytes of both. */
   readonly to?: { readonly service: number; readonly balancer: number };
+  /** Index of the service as whose answer it was forwarded; the kernel counts bytes. */
+  readonly answered?: number;
 }
 
 const none: readonly FlowChange[] = [];
 
 /** The packet goes on to the host's own stack. */
-export function pass(packet: Uint8Array, counter: Counter): Outcome {
-  return { verdict: 'pass', packet, counter, changes: none };
+export function pass(packet: Uint8Array, counter: Counter, changes = none): Outcome {
+  return { verdict: 'pass', packet, counter, changes };
 }
 
 export function drop(packet: Uint8Array, counter: Counter, changes = none): Outcome {

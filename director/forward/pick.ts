@@ -1,4 +1,4 @@
-import { BalancerState, noBalancer } from './numbers.ts';
+import { BalancerState, Mode, noBalancer } from './numbers.ts';
 import {
   mapped,
   type FlowEntry,
@@ -33,4 +33,9 @@ export function ownerOf(state: ForwardState, entry: FlowEntry): Picked | undefin
   const balancer = state.balancers[entry.balancer];
   if (balancer === undefined || balancer.state === BalancerState.Absent) return undefined;
   return balancer.generation === entry.generation ? { index: entry.balancer, balancer } : undefined;
+}
+
+/** Whether an entry that has no owner is one of a proxied flow. */
+export function isProxied({ balancer, mode }: FlowEntry): boolean {
+  return mode === Mode.Proxy && balancer === noBalancer;
 }

@@ -8,10 +8,18 @@ import {
   ipv6Layout,
   tcpLayout,
 } from '../../lib/packet/index.ts';
-import { ipAt } from './classify.ts';
+import { ipAt, type IcmpMessage, type Segment } from './classify.ts';
+import { translateError, translateSegment } from './nat.ts';
 import { Mode, ownTtl } from './numbers.ts';
-import { replyTo, type Answered } from './reply.ts';
-import type { ForwardBalancer, ForwardConfig } from './state.ts';
+import type { Picked } from './pick.ts';
+import { replyTo } from './reply.ts';
+import {
+  endpointKey,
+  keyText,
+  type ForwardBalancer,
+  type ForwardConfig,
+  type ForwardState,
+} from './state.ts';
 
 export type Rewritten =
   /** To be sent. */
@@ -22,31 +30,44 @@ export type Rewritten =
   | { readonly kind: 'impossible' };
 
 /** A packet to be rewritten. */
-export interface Passenger extends Answered {
-  readonly family: 4 | 6;
-  readonly ipLength: number;
-}
+export type Passenger = Segment | IcmpMessage;
 
-/** The frame on its way to a balancer. */
+/** The frame on its way to a balancer, for the service with index `service`. */
 export function rewrite(
   frame: Uint8Array,
   packet: Passenger,
   mode: Mode,
-  balancer: ForwardBalancer,
-  config: ForwardConfig,
+  service: number,
+  { index, balancer }: Picked,
+  state: ForwardState,
 ): Rewritten {
-  if (balancer.mac.every((byte) => byte === 0)) return { kind: 'impossible' };
-  if (mode === Mode.Dr) return { kind: 'packet', packet: relabel(frame, balancer, config) };
+  const { config } = state;
+  if (isNoMac(balancer.mac)) return { kind: 'impossible' };
+  if (mode === Mode.Dr) return { kind: 'packet', packet: relabel(frame, balancer.mac, config) };
+  if (mode === Mode.Nat) {
+    const to = state.endpoints.get(keyText(endpointKey(service, index)));
+    if (to === undefined || to.address.length !== packet.source.length) return { kind: 'impossible' };
+    const translate = packet.kind === 'tcp' ? translateSegment : translateError;
+    const translated = translate(frame, packet, 'destination', to);
+    return { kind: 'packet', packet: relabel(translated, balancer.mac, config) };
+  }
   if (mode !== Mode.Tun) return { kind: 'impossible' };
   const outerBytes = balancer.address.length === 4 ? ipv4Layout.size : ipv6Layout.size;
-  if (packet.ipLength + outerBytes > config.mtu) return tooBig(frame, packet, config.mtu - outerBytes);
-  return { kind: 'packet', packet: relabel(wrap(frame, packet, balancer, config), balancer, config) };
+  if (packet.longest + outerBytes > config.mtu) return tooBig(frame, packet, config.mtu - outerBytes);
+  // Uncut, its length would not fit the outer header.
+  if (packet.ipLength + outerBytes > 0xffff) return { kind: 'impossible' };
+  return { kind: 'packet', packet: relabel(wrap(frame, packet, balancer, config), balancer.mac, config) };
 }
 
-/** From us to the balancer's MAC address. */
-function relabel(frame: Uint8Array, balancer: ForwardBalancer, config: ForwardConfig): Uint8Array {
+/** Whether a MAC address is not known. */
+export function isNoMac(mac: Uint8Array): boolean {
+  return mac.every((byte) => byte === 0);
+}
+
+/** From us to a MAC address. */
+export function relabel(frame: Uint8Array, mac: Uint8Array, config: ForwardConfig): Uint8Array {
   const packet = frame.slice();
-  ethernetLayout.write(packet, { destination: balancer.mac, source: config.ownMac });
+  ethernetLayout.write(packet, { destination: mac, source: config.ownMac });
   return packet;
 }
 

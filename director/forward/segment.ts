@@ -1,10 +1,10 @@
 /** TCP for a service: flow table, else Maglev table. */
-import { TcpFlag, tcpLayout } from '../../lib/packet/index.ts';
+import { ethernetLayout, TcpFlag, tcpLayout } from '../../lib/packet/index.ts';
 import type { Segment } from './classify.ts';
 import type { ForwardCounter } from './counters.ts';
-import { BalancerState, beginFlags, beginMask, FlowState } from './numbers.ts';
-import { drop, send, type Outcome } from './outcome.ts';
-import { ownerOf, pick, type Picked } from './pick.ts';
+import { BalancerState, beginFlags, beginMask, FlowState, Mode, proxyOwner } from './numbers.ts';
+import { drop, pass, send, type Outcome } from './outcome.ts';
+import { isProxied, ownerOf, pick, type Picked } from './pick.ts';
 import { resetOf } from './reset.ts';
 import { rewrite } from './rewrite.ts';
 import {
@@ -41,65 +41,92 @@ export function forwardSegment(
   const table: FlowTable = state.flows.confirmed.has(key) ? 'confirmed' : 'unconfirmed';
   const entry = state.flows[table].get(key);
   const owner = entry === undefined ? undefined : ownerOf(state, entry);
-  if (entry === undefined || owner === undefined) return begin(passage, begins);
+  if (entry === undefined) return begin(passage, begins);
+  // SYN cookies and lost answers repeat a SYN of a living flow; only an ended one may begin anew. Whether a confirmed
+  // one has ended its owner says: anybody can forge the RST and the SYN behind it.
+  const ended = entry.state === FlowState.Closing && table === 'unconfirmed';
+  if (owner === undefined) {
+    if (!isProxied(entry) || (begins && ended)) return begin(passage, begins);
+    if (begins) return pass(frame, 'passProxy');
+    return pass(frame, 'passProxy', [{ table, key, entry: afterSegment(entry, passage) }]);
+  }
   const dead = owner.balancer.state === BalancerState.Dead;
   if (begins) {
-    // SYN cookies and lost answers repeat a SYN of a living flow; only an ended one may begin anew.
-    if (dead || entry.state === FlowState.Closing) return begin(passage, begins);
-    return follow(passage, owner, entry, [], 'forwardHit');
+    if (dead || ended) return begin(passage, begins);
+    return follow(passage, owner, entry.mode, [], 'forwardHit');
   }
   if (dead) {
     return (flags & TcpFlag.Rst) === 0 ? send(resetOf(frame, segment), 'resetDead') : drop(frame, 'dropDead');
   }
   const seen = afterSegment(entry, passage);
-  return follow(passage, owner, seen, [{ table, key, entry: seen }], 'forwardHit');
+  return follow(passage, owner, entry.mode, [{ table, key, entry: seen }], 'forwardHit');
 }
 
 /** The entry after a segment that does not begin a connection. */
-function afterSegment(entry: FlowEntry, { flags, ack, tick }: Passage): FlowEntry {
+function afterSegment(entry: FlowEntry, passage: Passage): FlowEntry {
+  const { flags, ack, tick } = passage;
   const hasAck = (flags & TcpFlag.Ack) !== 0;
   const ends = (flags & (TcpFlag.Fin | TcpFlag.Rst)) !== 0;
   const opened = hasAck && entry.state === FlowState.Opening ? FlowState.Established : entry.state;
   return {
     ...entry,
     state: ends ? FlowState.Closing : opened,
+    ...(entry.mode === Mode.Nat ? { clientMac: macOf(passage) } : {}),
     lastAck: hasAck ? ack : entry.lastAck,
     lastSeen: tick,
   };
 }
 
-/** No entry that holds: the Maglev table decides. */
+/** Where answers will go: each packet tells anew, so they follow when the way to the client moves. */
+function macOf({ frame }: Passage): Uint8Array {
+  return ethernetLayout.get(frame, 'source');
+}
+
+/** No entry that holds: the Maglev table decides, unless the service is proxied. */
 function begin(passage: Passage, begins: boolean): Outcome {
-  const { frame, segment, state, key, port, tick } = passage;
+  const { frame, segment, state, port } = passage;
   const { service, source } = segment;
+  if (service.mode === Mode.Proxy) return pass(frame, 'passProxy', beginning(passage, begins, proxyOwner));
+  if (begins && state.config.refuseNew === true) return send(resetOf(frame, segment), 'resetFull');
   const picked = pick(state, service, source, port);
   if (picked === undefined) {
     // A reset would end a living connection whose entry was evicted; only a SYN can do without.
     return begins ? send(resetOf(frame, segment), 'resetNoBalancer') : drop(frame, 'dropNoBalancer');
   }
   const { index, balancer } = picked;
+  const owner = { balancer: index, generation: balancer.generation, mode: service.mode };
+  const changes = beginning(passage, begins, owner);
+  return follow(passage, picked, service.mode, changes, begins ? 'forwardNew' : 'forwardStray');
+}
+
+/** The entry of a flow that begins, in the place of one that does not hold. */
+function beginning(
+  passage: Passage,
+  begins: boolean,
+  owner: Pick<FlowEntry, 'balancer' | 'generation' | 'mode'>,
+): readonly FlowChange[] {
+  const { state, key, tick } = passage;
   const opening: FlowEntry = {
-    balancer: index,
-    generation: balancer.generation,
+    ...owner,
     state: FlowState.Opening,
-    mode: service.mode,
+    ...(owner.mode === Mode.Nat ? { clientMac: macOf(passage) } : {}),
     lastAck: 0,
     lastSeen: tick,
   };
   const entry = begins ? opening : afterSegment(opening, passage);
   const changes: FlowChange[] = [{ table: 'unconfirmed', key, entry }];
   if (state.flows.confirmed.has(key)) changes.push({ table: 'confirmed', key, entry: undefined });
-  return follow(passage, picked, entry, changes, begins ? 'forwardNew' : 'forwardStray');
+  return changes;
 }
 
 function follow(
   { frame, segment, state }: Passage,
   owner: Picked,
-  entry: FlowEntry,
+  mode: Mode,
   changes: readonly FlowChange[],
   counter: ForwardCounter,
 ): Outcome {
-  const rewritten = rewrite(frame, segment, entry.mode, owner.balancer, state.config);
+  const rewritten = rewrite(frame, segment, mode, segment.service.index, owner, state);
   if (rewritten.kind === 'tooBig') return send(rewritten.packet, 'tooBig', changes);
   if (rewritten.kind === 'impossible') return drop(frame, 'dropInternal', changes);
   const to = { service: segment.service.index, balancer: owner.index };

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../lib/clock/index.ts';
-import { jitteredPauseMs, paceResets, type PaceState } from './reset-pacing.ts';
+import { jitteredPauseMs, paceResets, type PaceState } from '../reset-pacing.ts';
 
 /** How often a dead balancer without connections is looked at again: a connect may have been under way. */
 const idleCheckMs = 1_000;

@@ -3,4 +3,4 @@
  * balancer that accepts only directors, with a PROXY v2 header that names the client.
  */
 export { createProxyPlane, type ProxyPlaneOptions } from './proxy-plane.ts';
-export { defaultResetsPerSecond } from './reset-pacing.ts';
+export { defaultResetsPerSecond } from '../reset-pacing.ts';

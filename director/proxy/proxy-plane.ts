@@ -8,7 +8,7 @@ import type { Flow, ForwardingPlane, PlaneStats } from '../plane.ts';
 import { DeadResets } from './dead-resets.ts';
 import { Listeners } from './listeners.ts';
 import { ProxyRouter } from './proxy-router.ts';
-import { defaultResetsPerSecond } from './reset-pacing.ts';
+import { defaultResetsPerSecond } from '../reset-pacing.ts';
 
 export interface ProxyPlaneOptions {
   /** Address of the director, which its connections come from: balancers accept no other. */

@@ -10,7 +10,7 @@ import {
   type MappedMemory,
   requireBpffs,
   type Collection,
-  type XdpMode,
+  type Hook,
 } from '../../lib/linux/bpf/index.ts';
 import { configLayout, layoutVersion } from '../forward/index.ts';
 import { mapSpecs, type Capacity } from './maps.ts';
@@ -28,14 +28,15 @@ export interface DataPathOptions {
   /** Directory of its own on a bpf file system; made when it is missing. One per director and interface. */
   readonly directory: string;
   readonly ifindex: number;
-  readonly mode: XdpMode;
+  /** Where the program is attached: `tcx` for veth and its like, which is another form of it. */
+  readonly mode: Hook;
   readonly capacity: Capacity;
 }
 
-function spec(capacity: Capacity) {
+function spec(capacity: Capacity, mode: Hook) {
   return {
     maps: mapSpecs(capacity),
-    programs: { headgate: forwardProgram(capacity.tableSize) },
+    programs: { headgate: forwardProgram(capacity.tableSize, mode === 'tcx' ? 'tcx' : 'xdp') },
   } as const;
 }
 
@@ -50,7 +51,7 @@ export class DataPath {
   /** Whether maps and flows of an earlier process are used. */
   readonly adopted: boolean;
   /** How the program is attached; undefined when an earlier process attached it. */
-  readonly mode: 'native' | 'generic' | undefined;
+  readonly mode: 'native' | 'generic' | 'tcx' | undefined;
   readonly #directory: string;
   readonly #collection: Collection<ReturnType<typeof spec>>;
   readonly #link: Link;
@@ -66,7 +67,7 @@ export class DataPath {
     this.#directory = options.directory;
     this.#collection = collection;
     this.#link = attach(options, collection);
-    this.mode = this.#link.mode;
+    this.mode = options.mode === 'tcx' ? 'tcx' : this.#link.mode;
     this.#config = mapConfig(collection, this.#link);
   }
 
@@ -76,7 +77,7 @@ export class DataPath {
    * forwarding), HEADGATE_BPF_NO_BPFFS, HEADGATE_BPF_LINK and what loadCollection() throws.
    */
   static open(options: DataPathOptions): DataPath {
-    const { directory, capacity } = options;
+    const { directory } = options;
     if (!isBpffs(directory)) {
       requireBpffs(dirname(directory));
       mkdirSync(directory);
@@ -85,7 +86,7 @@ export class DataPath {
     const adopted = pins.includes(aboutPin);
     // Without `about` somebody died while pinning: nothing was attached yet.
     if (!adopted) for (const pin of pins) unlinkSync(join(directory, pin));
-    const collection = adopted ? adopt(directory, capacity) : make(directory, capacity);
+    const collection = adopted ? adopt(options) : make(options);
     try {
       return new DataPath(options, collection, adopted);
     } catch (error) {
@@ -106,6 +107,11 @@ export class DataPath {
   /** Dates the packets from now on (tickOf()); a store, no system call. Call it every few ticks. */
   setTick(tick: number): void {
     configLayout.set(this.#config.bytes, 'tick', tick);
+  }
+
+  /** From now on SYNs without an entry are answered with RST, or not; a store, no system call. */
+  setRefuseNew(refuse: boolean): void {
+    configLayout.set(this.#config.bytes, 'refuseNew', Number(refuse));
   }
 
   /** Takes the program off the interface and everything that is pinned away: flows are forgotten. Closes. */
@@ -133,8 +139,8 @@ function mapConfig({ maps }: Collection<ReturnType<typeof spec>>, link: Link): M
   }
 }
 
-function make(directory: string, capacity: Capacity): Collection<ReturnType<typeof spec>> {
-  const collection = loadCollection(spec(capacity));
+function make({ directory, capacity, mode }: DataPathOptions): Collection<ReturnType<typeof spec>> {
+  const collection = loadCollection(spec(capacity, mode));
   const about = BpfMap.create('hg_about', aboutSpec);
   try {
     about.update(0, aboutLayout.encode({ version: layoutVersion, tableSize: capacity.tableSize }));
@@ -149,7 +155,7 @@ function make(directory: string, capacity: Capacity): Collection<ReturnType<type
   }
 }
 
-function adopt(directory: string, capacity: Capacity): Collection<ReturnType<typeof spec>> {
+function adopt({ directory, capacity, mode }: DataPathOptions): Collection<ReturnType<typeof spec>> {
   const reuse: Record<string, BpfMap> = {};
   try {
     checkAbout(directory, capacity);
@@ -163,7 +169,7 @@ function adopt(directory: string, capacity: Capacity): Collection<ReturnType<typ
     throw foreign(directory, 'their sizes differ', error);
   }
   // The collection owns the reused maps, also when loading fails.
-  return loadCollection(spec(capacity), { reuse });
+  return loadCollection(spec(capacity, mode), { reuse });
 }
 
 function checkAbout(directory: string, capacity: Capacity): void {
@@ -197,25 +203,36 @@ function attach(
   const running = readdirSync(directory).includes(linkPin) ? Link.open(path) : undefined;
   if (running !== undefined) {
     try {
-      if (running.info().ifindex === ifindex) {
+      const { ifindex: there, kind } = running.info();
+      if (there === ifindex && (kind === 'tcx') === (mode === 'tcx')) {
         running.update(programs.headgate);
         return running;
       }
-      // The interface was made anew, or another one is meant: what is pinned holds nothing, or the wrong one.
-      running.detach();
-      unlinkSync(path);
     } catch (error) {
       running.close();
       throw error;
     }
-    running.close();
   }
-  const link = Link.attachXdp(programs.headgate, ifindex, mode);
+  return replaceLink(path, running, () => Link.attach(programs.headgate, ifindex, mode));
+}
+
+/**
+ * A new link in the place of one that holds nothing (its interface was made anew), the wrong interface or the wrong hook.
+ * The old one goes last: for a moment a packet may meet either, never none.
+ */
+function replaceLink(path: string, running: Link | undefined, attachNew: () => Link): Link {
   try {
-    link.pin(path);
-    return link;
-  } catch (error) {
-    link.close();
-    throw error;
+    const link = attachNew();
+    try {
+      running?.detach();
+      if (running !== undefined) unlinkSync(path);
+      link.pin(path);
+      return link;
+    } catch (error) {
+      link.close();
+      throw error;
+    }
+  } finally {
+    running?.close();
   }
 }

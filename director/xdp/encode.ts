@@ -3,23 +3,43 @@ import type { FlowHasher } from '../../lib/maglev/index.ts';
 import {
   balancerLayout,
   configLayout,
+  endpointKey,
   flowLayout,
   mapped,
+  originLayout,
+  serviceKey,
   serviceLayout,
   type FlowEntry,
   type FlowState,
   type ForwardBalancer,
   type ForwardConfig,
+  type ForwardEndpoint,
   type ForwardService,
   type Mode,
 } from '../forward/index.ts';
 import { tableBytes } from './maps.ts';
 
+/** Bytes of an entry of a map. */
+export interface MapEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+const noMac = new Uint8Array(6);
+
 /** Value of `config`, with the date of packets. */
 export function encodeConfig(config: ForwardConfig, tick: number): Uint8Array {
-  const { hasher, ownMac, mtu, tunnelSource4, tunnelSource6 } = config;
-  const { hashKey0, hashKey1 } = hashKeyWords(hasher);
-  return configLayout.encode({ hashKey0, hashKey1, ownMac, mtu, tunnelSource4, tunnelSource6, tick });
+  const { hasher, ownMac, mtu, tunnelSource4, tunnelSource6, refuseNew = false, gatewayMac = noMac } = config;
+  return configLayout.encode({
+    ...hashKeyWords(hasher),
+    ownMac,
+    mtu,
+    tunnelSource4,
+    tunnelSource6,
+    tick,
+    refuseNew: Number(refuseNew),
+    gatewayMac,
+  });
 }
 
 function hashKeyWords({ key }: FlowHasher): { readonly hashKey0: bigint; readonly hashKey1: bigint } {
@@ -49,13 +69,26 @@ export function encodeBalancer(balancer: ForwardBalancer | undefined): Uint8Arra
   return balancerLayout.encode({ state, family, generation, mac, address: mapped(address) });
 }
 
+/** Key and value of `endpoints`. */
+export function encodeEndpoint({ service, balancer, address, port }: ForwardEndpoint): MapEntry {
+  return { key: endpointKey(service, balancer), value: serviceKey(address, port) };
+}
+
+/** Key and value of `origins`. */
+export function encodeOrigin({ service, balancer, address, port, vip, vipPort }: ForwardEndpoint): MapEntry {
+  const family = vip.length === 4 ? 4 : 6;
+  const value = originLayout.encode({ vip: mapped(vip), port: vipPort, family, service, balancer });
+  return { key: serviceKey(address, port), value };
+}
+
 /** Value of `flows` and `flows_new`. */
 export function encodeFlow(entry: FlowEntry): Uint8Array {
-  return flowLayout.encode(entry);
+  return flowLayout.encode({ clientMac: noMac, ...entry });
 }
 
 /** An entry of either flow map. State and mode are what programs and control plane of this layout version wrote. */
 export function decodeFlow(bytes: Uint8Array, at = 0): FlowEntry {
-  const { balancer, generation, state, mode, lastAck, lastSeen } = flowLayout.read(bytes, at);
-  return { balancer, generation, state: state as FlowState, mode: mode as Mode, lastAck, lastSeen };
+  const { state, mode, clientMac, ...rest } = flowLayout.read(bytes, at);
+  const known = clientMac.some((byte) => byte !== 0) ? { clientMac } : {};
+  return { ...rest, state: state as FlowState, mode: mode as Mode, ...known };
 }

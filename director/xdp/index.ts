@@ -2,12 +2,15 @@
  * The xdp plane's part in the kernel: the eBPF program that does what director/forward says, and its maps.
  */
 export { defaultCapacity, mapSpecs, tableBytes, type Capacity } from './maps.ts';
-export { forwardProgram } from './program/index.ts';
+export { forwardProgram, type FormName } from './program/index.ts';
+export { writeEndpoints } from './endpoints.ts';
 export {
   decodeFlow,
   encodeBalancer,
   encodeConfig,
+  encodeEndpoint,
   encodeFlow,
+  encodeOrigin,
   encodeService,
   encodeTable,
 } from './encode.ts';
@@ -16,3 +19,4 @@ export { DataPath, type DataPathMaps, type DataPathOptions } from './data-path.t
 export { readCounters, type DataPathCounters } from './read-counters.ts';
 export { writeServices } from './services.ts';
 export { reclaimFlows, sweepFlows, type ReclaimRule, type Sweep, type Swept } from './sweep.ts';
+export { flowsInMaps, type BereavedPath, type MapFlow } from './bereaved.ts';

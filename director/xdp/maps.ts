@@ -5,8 +5,10 @@ import {
   balancerLayout,
   configLayout,
   counterNames,
+  endpointKeyLayout,
   flowKeyLayout,
   flowLayout,
+  originLayout,
   serviceCountersLayout,
   serviceKeyLayout,
   serviceLayout,
@@ -51,6 +53,21 @@ export function mapSpecs(capacity: Capacity) {
     vips: { type: 'hash', valueSize: 4, ...service },
     /** Two per service: the running one and the one being written. One value each, so one call writes it. */
     tables: { type: 'array', keySize: 4, valueSize: tableBytes(tableSize), maxEntries: 2 * services },
+    /** Where balancers take connections in mode nat, and whose answers come from there. */
+    endpoints: {
+      type: 'hash',
+      keySize: endpointKeyLayout.size,
+      valueSize: serviceKeyLayout.size,
+      maxEntries: services * balancers,
+      preallocate: false,
+    },
+    origins: {
+      type: 'hash',
+      keySize: serviceKeyLayout.size,
+      valueSize: originLayout.size,
+      maxEntries: services * balancers,
+      preallocate: false,
+    },
     balancers: { type: 'array', keySize: 4, valueSize: balancerLayout.size, maxEntries: balancers },
     /** Confirmed: nothing is ever evicted; written by the control plane only, updated in place by packets. */
     flows: { type: 'hash', ...flow, maxEntries: flows },

@@ -14,7 +14,10 @@ import type { DataPath } from './data-path.ts';
 export interface DataPathCounters {
   readonly plane: Readonly<Record<PlaneCounter, bigint>>;
   /** By index of the service. */
-  readonly services: readonly (Readonly<Record<ForwardCounter, bigint>> & { readonly bytes: bigint })[];
+  readonly services: readonly (Readonly<Record<ForwardCounter, bigint>> & {
+    readonly bytes: bigint;
+    readonly answerBytes: bigint;
+  })[];
   /** By index of the balancer. */
   readonly balancers: readonly { readonly packets: bigint; readonly bytes: bigint }[];
 }
@@ -27,6 +30,7 @@ export function readCounters({ maps }: Pick<DataPath, 'maps'>): DataPathCounters
   const services = sums(maps.service_count, serviceCountersLayout, (one, other) => ({
     forwarded: one.forwarded.map((count, index) => count + (other.forwarded[index] ?? 0n)),
     bytes: one.bytes + other.bytes,
+    answerBytes: one.answerBytes + other.answerBytes,
   }));
   const balancers = sums(maps.balancer_count, balancerCountersLayout, (one, other) => ({
     packets: one.packets + other.packets,
@@ -34,9 +38,10 @@ export function readCounters({ maps }: Pick<DataPath, 'maps'>): DataPathCounters
   }));
   return {
     plane: named(counterNames, (index) => plane[index]?.count ?? 0n),
-    services: services.map(({ forwarded, bytes }) => ({
+    services: services.map(({ forwarded, bytes, answerBytes }) => ({
       ...named(forwardCounters, (index) => forwarded[index] ?? 0n),
       bytes,
+      answerBytes,
     })),
     balancers,
   };

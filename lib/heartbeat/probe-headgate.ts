@@ -2,6 +2,7 @@ import type { Endpoint } from '../address/index.ts';
 import type { Clock } from '../clock/index.ts';
 import { connectControl, type ControlConnection, type ControlKey } from '../control/index.ts';
 import { isHeadgateError } from '../errors/index.ts';
+import { hearGeneration, withGeneration, type Generations } from './generations.ts';
 import type { Send } from './monitor.ts';
 import { questionMs, type Probe, type ProbeEvent } from './probe.ts';
 import { announceMethod, heartbeatMethod, readReply } from './reply.ts';
@@ -11,6 +12,8 @@ export interface ControlIdentity {
   readonly key: ControlKey;
   readonly cluster: string;
   readonly node: string;
+  /** Hears which generation the target runs, and tells it ours. */
+  readonly generations?: Generations;
 }
 
 /** One connection in use, being made or made. */
@@ -66,9 +69,14 @@ export class HeadgateProbe implements Probe {
     };
     try {
       const connection = line.connection ?? (await this.#connect(line, report));
-      const reply = readReply(
-        await connection.request(heartbeatMethod, { node: this.#identity.node }, questionMs),
+      const { node, generations } = this.#identity;
+      const answer = await connection.request(
+        heartbeatMethod,
+        withGeneration({ node }, generations),
+        questionMs,
       );
+      hearGeneration(answer, { endpoint: this.#endpoint }, generations);
+      const reply = readReply(answer);
       if (reply === undefined) report({ type: 'failed', beat, why: 'its answer is not a heartbeat reply' });
       else report({ type: 'good', beat, reply });
     } catch (error) {
@@ -81,8 +89,11 @@ export class HeadgateProbe implements Probe {
   }
 
   async #connect(line: Line, report: (event: ProbeEvent) => void): Promise<ControlConnection> {
+    const { key, cluster, node } = this.#identity;
     const connection = await connectControl({
-      ...this.#identity,
+      key,
+      cluster,
+      node,
       endpoint: this.#endpoint,
       timeoutMs: questionMs,
       clock: this.#clock,

@@ -1,6 +1,7 @@
 /** Answers beats, and tells those who beat when the answer changes. */
 import { systemClock, type Clock, type Timer } from '../clock/index.ts';
 import type { ControlPeer, ControlServer } from '../control/index.ts';
+import { hearGeneration, withGeneration, type Generations } from './generations.ts';
 import { announceMethod, heartbeatMethod, replyBody } from './reply.ts';
 import type { HeartbeatReply } from './types.ts';
 
@@ -12,6 +13,8 @@ export interface ResponderOptions {
   /** The heartbeat interval at present, milliseconds. */
   readonly intervalMs: () => number;
   readonly clock?: Clock;
+  /** Hears which generation those who beat run, and tells them ours. */
+  readonly generations?: Generations;
 }
 
 export interface Responder {
@@ -56,9 +59,10 @@ class BeatResponder implements Responder {
   constructor(options: ResponderOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    options.server.handle(heartbeatMethod, (_body, peer) => {
+    options.server.handle(heartbeatMethod, (body, peer) => {
       this.#beat(peer);
-      return replyBody(options.reply());
+      hearGeneration(body, { node: peer.identity.node }, options.generations);
+      return withGeneration(replyBody(options.reply()), options.generations);
     });
   }
 

@@ -86,16 +86,25 @@ export class Host implements Observed {
 
   /** Takes it back, unless somebody else has changed it since. Answers what was done in words. Throws as apply(). */
   revert(change: Change): string | undefined {
+    const words = this.wouldRevert(change);
     if (change.kind === 'sysctl') {
-      const value = readSysctl(change.path);
-      if (value === undefined) return undefined;
-      if (value !== change.now) return `left ${sysctlName(change.path)} at ${value}: it was changed since`;
-      writeSysctl(change.path, change.before);
-      return `set ${sysctlName(change.path)} back to ${change.before}`;
+      if (readSysctl(change.path) === change.now) writeSysctl(change.path, change.before);
+      return words;
     }
     return this.#address(`remove ${textOf(change)} from lo`, () => this.#netlink.removeAddress(change))
-      ? `removed ${textOf(change)} from lo`
+      ? words
       : undefined;
+  }
+
+  /** What revert() will say. */
+  wouldRevert(change: Change): string | undefined {
+    if (change.kind === 'address') return `removed ${textOf(change)} from lo`;
+    const value = readSysctl(change.path);
+    if (value === undefined || value === change.before) return undefined;
+    const name = sysctlName(change.path);
+    return value === change.now
+      ? `set ${name} back to ${change.before}`
+      : `left ${name} at ${value}: it was changed since`;
   }
 
   /** Idempotent. */

@@ -1,3 +1,4 @@
+import { isBpffs } from '../linux/bpf/index.ts';
 import { withHost } from './host.ts';
 import { forget } from './state.ts';
 import { isRunning, StateFile } from './state-file.ts';
@@ -17,6 +18,8 @@ export interface UndoneHost {
 export async function undoHost(options: {
   readonly owners: readonly string[];
   readonly stateDirectory: string;
+  /** Says what would be done, and does nothing. */
+  readonly dryRun?: boolean;
 }): Promise<UndoneHost> {
   const file = new StateFile(options.stateDirectory);
   return file.locked(() => {
@@ -25,7 +28,9 @@ export async function undoHost(options: {
       return lives ? [{ owner: name, pid: identity.pid }] : [];
     });
     const doomed = options.owners.filter((name) => !running.some(({ owner }) => owner === name));
-    return { log: doomed.flatMap((owner) => undoOwner(file, owner)), running };
+    const log =
+      options.dryRun === true ? wouldUndo(file, doomed) : doomed.flatMap((owner) => undoOwner(file, owner));
+    return { log, running };
   });
 }
 
@@ -38,5 +43,18 @@ export function undoOwner(file: StateFile, owner: string): readonly string[] {
   log.push(...withHost((host) => undo.flatMap((change) => host.revert(change) ?? [])));
   // Written last: a kill before leaves the record, and undoing again does no harm.
   file.write(state);
+  return log;
+}
+
+function wouldUndo(file: StateFile, owners: readonly string[]): readonly string[] {
+  let state = file.read();
+  const log: string[] = [];
+  for (const owner of owners) {
+    const pins = state.owners.find(({ name }) => name === owner)?.pinDirectory;
+    if (pins !== undefined && isBpffs(pins)) log.push('took the tunnel programs off');
+    const forgotten = forget(state, owner);
+    state = forgotten.state;
+    log.push(...withHost((host) => forgotten.undo.flatMap((change) => host.wouldRevert(change) ?? [])));
+  }
   return log;
 }

@@ -18,5 +18,17 @@ export {
 } from './sockets.ts';
 export { tryFileLock, type FileLock } from './file-lock.ts';
 export { watchReadable, type ReadableWatch } from './readable.ts';
+export {
+  attachFilter,
+  dropAll,
+  encodeFilter,
+  FilterCode,
+  filterInstructionsMost,
+  fromNetworkHeader,
+  takeAll,
+  type EncodedFilter,
+  type FilterInstruction,
+} from './socket-filter.ts';
+export { silentListener } from './silent-listener.ts';
 export { signalOnParentDeath } from './process.ts';
 export { getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';

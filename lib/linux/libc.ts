@@ -27,6 +27,8 @@ export interface Libc {
   /** `addressBytes` is an in-out u32, as in getsockopt. */
   readonly getsockname: (fd: number, address: Uint8Array, addressBytes: Uint8Array) => number;
   readonly prctl: (option: number, two: number, three: number, four: number, five: number) => number;
+  /** Where the bytes lie; valid while somebody holds them. */
+  readonly address: (bytes: Uint8Array) => bigint;
   /** errno of the last failed call; valid only right after it. */
   readonly errno: () => number;
 }
@@ -80,6 +82,7 @@ function load(): Libc {
     getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
     getsockname: library.func('int getsockname(int, void *, void *)'),
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
+    address: (bytes) => koffi.address(bytes),
     errno: () => koffi.errno(),
   };
 }

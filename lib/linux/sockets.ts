@@ -6,15 +6,16 @@ import { decodeSockaddr, encodeSockaddr, sockaddrBytesMost } from './sockaddr.ts
 
 /**
  * A bound TCP socket for `server.listen({ fd }, backlog)`: SO_REUSEADDR, close-on-exec, non-blocking, IPv6 only for
- * IPv6, SO_REUSEPORT when `reusePort`. With `backlog` it also listens already. Returns the descriptor, which the
+ * IPv6, SO_REUSEPORT when `reusePort`. With `backlog` it also listens already, after `prepare`. Returns the descriptor, which the
  * caller owns. Throws HEADGATE_LINUX_SYSCALL (EADDRINUSE, EADDRNOTAVAIL, EACCES, EMFILE …) or _UNAVAILABLE.
  */
 export function listeningSocket(options: {
   readonly endpoint: Endpoint;
   readonly reusePort: boolean;
   readonly backlog?: number;
+  readonly prepare?: (fd: number) => void;
 }): number {
-  const { endpoint, reusePort, backlog } = options;
+  const { endpoint, reusePort, backlog, prepare } = options;
   const { socket, bind, listen, close, errno } = libc();
   const family = addressFamily(endpoint.host);
   const type = constant.SOCK_STREAM | constant.SOCK_CLOEXEC | constant.SOCK_NONBLOCK;
@@ -27,6 +28,7 @@ export function listeningSocket(options: {
     const sockaddr = encodeSockaddr(endpoint);
     if (bind(fd, sockaddr, sockaddr.length) < 0)
       throw syscallError('bind', errno(), formatEndpoint(endpoint));
+    prepare?.(fd);
     if (backlog !== undefined && listen(fd, backlog) < 0) {
       throw syscallError('listen', errno(), formatEndpoint(endpoint));
     }

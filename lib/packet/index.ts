@@ -51,5 +51,6 @@ export {
   type UdpFields,
 } from './build-transport.ts';
 export { buildPacket, type PacketFields } from './build.ts';
+export { judgeTcpChecksum, locateTcp, segmentTcp, type TcpPacket } from './segment.ts';
 export { decapsulate, encapsulate, type OuterFields } from './tunnel.ts';
 export { describeFrame, describeIp } from './describe.ts';

@@ -39,7 +39,7 @@ const edits: readonly (readonly [string, readonly string[], string, string])[] =
 for (const [command, args, said, line] of edits) {
   test(`${command} ${args.join(' ')} changes one line and says so`, async (t) => {
     const file = await topologyFile(t, text);
-    t.deepEqual(await run(`topology ${command}`, [...args, file]), {
+    t.deepEqual(await run(`topology ${command}`, [...args, '--file-only', file]), {
       exitCode: 0,
       out: `${file}: ${said}`,
       err: '',
@@ -57,6 +57,27 @@ test('remove takes a node away and says so', async (t) => {
   const file = await topologyFile(t, text);
   t.is((await run('topology remove', ['b2', file])).out, `${file}: b2 removed`);
   t.is(await readFile(file, 'utf8'), text.replace('  b2: { host: 10.0.1.2 }\n', ''));
+});
+
+test('with no node that answers only the file is changed, and that is said', async (t) => {
+  const file = await topologyFile(t, text);
+  const { exitCode, out, err } = await run('topology drain', ['b2', file]);
+  t.is(exitCode, 0);
+  t.is(out, `${file}: b2 drains`);
+  t.regex(err, /^note: no node of .* answers: there is no key file .*; only the file is changed$/);
+});
+
+test('drain --deadline writes the moment in UTC, and undrain takes it away', async (t) => {
+  const file = await topologyFile(t, text);
+  const beforeMs = Date.now();
+  const { out } = await run('topology drain', ['b2', '--deadline', '30m', '--file-only', file]);
+  const [, moment = ''] = /b2 drains until (\S+)$/.exec(out) ?? [];
+  t.true(Math.abs(Date.parse(moment) - beforeMs - 1_800_000) < 60_000, out);
+  t.true(
+    (await readFile(file, 'utf8')).includes(`b2: { host: 10.0.1.2, state: drain, drainUntil: ${moment} }`),
+  );
+  await run('topology undrain', ['b2', '--file-only', file]);
+  t.is(await readFile(file, 'utf8'), text);
 });
 
 test('undrain brings the file back to what it was before drain', async (t) => {
@@ -87,8 +108,8 @@ test('a file that is invalid already is not edited', async (t) => {
 
 test('warnings about the result are shown', async (t) => {
   const file = await topologyFile(t, text);
-  await run('topology drain', ['b1', file]);
-  const { exitCode, err } = await run('topology drain', ['b2', file]);
+  await run('topology drain', ['b1', '--file-only', file]);
+  const { exitCode, err } = await run('topology drain', ['b2', '--file-only', file]);
   t.is(exitCode, 0);
   t.regex(err, /^warning: .*every balancer of this service is draining/);
 });
@@ -121,7 +142,7 @@ test('mistakes on the command line are told with what to write', async (t) => {
 test('every command has a summary and a help text with an example', (t) => {
   t.deepEqual(
     topologyCommands.map(({ name }) => name.replace('topology ', '')),
-    ['check', 'show', 'new-secret', 'add', 'drain', 'undrain', 'set-weight', 'remove'],
+    ['check', 'show', 'new-secret', 'plan', 'apply', 'add', 'drain', 'undrain', 'set-weight', 'remove'],
   );
   for (const { name, summary, help } of topologyCommands) {
     t.regex(summary, /^[a-z].*[^.]$/);

@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { ownerOf, slotCounts } from '../../lib/maglev/index.ts';
 import type { HealthState, HeartbeatReply, ServiceReadiness } from '../../lib/heartbeat/index.ts';
-import type { Standing } from '../../director/index.ts';
+import { buildForwardingTable, type Standing } from '../../director/index.ts';
 import { balancer, service, table, topology, type TableState } from './fixtures.ts';
 
 const b1 = balancer('b1', { host: '10.0.1.1' });
@@ -91,6 +91,22 @@ test('a service with balancers of its own uses no others', (t) => {
     chat!.balancers.map(({ name }) => name),
     ['b3'],
   );
+});
+
+test('what a draining balancer still has at its deadline is to be ended, whatever the monitor thinks', (t) => {
+  const draining = balancer('b1', { host: '10.0.1.1', state: 'drain', drainUntilMs: 5_000 });
+  const at = (wallMs: number, change = {}) =>
+    buildForwardingTable({
+      topology: topology([{ ...draining, ...change }, b2]),
+      health: () => undefined,
+      removed: [],
+      suspectsItself: true,
+      wallMs,
+    }).dead;
+  t.deepEqual(at(4_999), []);
+  t.deepEqual(at(5_000), ['b1@10.0.1.1']);
+  t.deepEqual(at(5_000, { state: 'active' }), [], 'undrained');
+  t.deepEqual(at(5_000, { drainUntilMs: undefined }), []);
 });
 
 test('dead are balancers of the topology and removed ones, and none while the monitor suspects itself', (t) => {

@@ -124,9 +124,12 @@ test.serial(
     ).some(({ connections }) => connections > 0)
       ? 'c2'
       : 'c1';
-    told.push(asked, await outputOf([...headgate, 'topology', 'remove', leaving, file], { env }));
+    told.push(
+      asked,
+      await outputOf([...headgate, 'topology', 'remove', leaving, '--watch', '0s', file], { env }),
+    );
     await up.line(new RegExp(`${leaving} was removed and has ended`));
-    const added = ['c3', '--address', `${block.address(33)}:7000`, file];
+    const added = ['c3', '--address', `${block.address(33)}:7000`, '--watch', '0s', file];
     told.push(await outputOf([...headgate, 'topology', 'add', 'chatserver', ...added], { env }));
     await untilState({ env }, 'c3', 'up');
     person.close();

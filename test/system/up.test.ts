@@ -118,7 +118,7 @@ test.serial('the file grows, drains and shrinks the cluster while people stay co
   const { up, file, env, spareHost } = running;
   const ann = await chat(t, running, 'ann');
   const edit = async (...words: string[]): Promise<void> => {
-    await outputOf([...headgate, 'topology', ...words, file], { env });
+    await outputOf([...headgate, 'topology', ...words, '--watch', '0s', file], { env });
     await untilAgreed(running);
   };
 

@@ -87,16 +87,28 @@ export function addChatServer(
   return add(text, 'chatserver', name, fields, services, file);
 }
 
-/** The text with a balancer or chat server set to drain, or back to active (which is the default: the key goes). */
-export function setState(text: string, name: string, state: NodeState, file = 'topology.yaml'): string {
-  const source = read(text, file);
-  const map = nodeMap(source, name, 'state');
-  const index = indexOf(map, 'state');
+/**
+ * The text with a balancer or chat server set to drain, or back to active (which is the default: the key goes).
+ * `drainUntil` is when the rest is closed, as the file writes it; without it a deadline that is there goes.
+ */
+export function setState(
+  text: string,
+  name: string,
+  state: NodeState,
+  file = 'topology.yaml',
+  drainUntil?: string,
+): string {
+  const stated = setKey(text, name, 'state', state === 'active' ? undefined : state, file);
+  return checked(text, setKey(stated, name, 'drainUntil', drainUntil, file), name, file);
+}
+
+/** The text with a key of a node set, or without it. */
+function setKey(text: string, name: string, key: string, value: string | undefined, file: string): string {
+  const map = nodeMap(read(text, file), name, key);
+  const index = indexOf(map, key);
   const node = map.items[index]?.value as Node | undefined;
-  let edited: string;
-  if (state === 'active') edited = index === -1 ? text : removeItem(text, map, index);
-  else edited = node === undefined ? insertPair(text, map, 'state', state) : replaceScalar(text, node, state);
-  return checked(text, edited, name, file);
+  if (value === undefined) return index === -1 ? text : removeItem(text, map, index);
+  return node === undefined ? insertPair(text, map, key, value) : replaceScalar(text, node, value);
 }
 
 /** The text with another weight of a balancer or chat server. */

@@ -39,6 +39,43 @@ export async function replaceFile(path: string, before: string, after: string): 
   }
 }
 
+/**
+ * As replaceFile; a file that is not there (`before` undefined) is made, and one that reads `after` meanwhile is as good:
+ * nodes of one machine may share a file, and all write the same.
+ */
+export async function writeTopologyFile(
+  path: string,
+  before: string | undefined,
+  after: string,
+): Promise<void> {
+  if (before === undefined) return writeWhole(path, after, 0o644);
+  try {
+    await replaceFile(path, before, after);
+  } catch (error) {
+    if (!isHeadgateError(error, 'HEADGATE_TOPOLOGY_CHANGED_MEANWHILE')) throw error;
+    if ((await readFile(path, 'utf8')) !== after) throw error;
+  }
+}
+
+/** Puts a file there, whole or not at all, with this mode. Throws HEADGATE_TOPOLOGY_UNWRITABLE. */
+export async function writeWhole(path: string, text: string, mode: number): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    const handle = await open(temporary, 'wx', mode);
+    try {
+      await handle.writeFile(text, 'utf8');
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    await remove(temporary).catch(() => undefined);
+    throw new HeadgateError('HEADGATE_TOPOLOGY_UNWRITABLE', `cannot write ${path}`, { cause: error });
+  }
+}
+
 /** So that the rename survives a power cut. Some file systems cannot; the file is whole all the same. */
 async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, 'r');

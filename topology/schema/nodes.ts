@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { documented } from './documented.ts';
 import { probeSchema } from './heartbeat.ts';
-import { choice, endpoint, hostAddress, integer, interfaceName, name, port } from './scalars.ts';
+import { choice, endpoint, hostAddress, integer, interfaceName, moment, name, port } from './scalars.ts';
 
 /** Control port of a node that names none. */
 export const defaultControlPort = 7_400;
@@ -31,6 +31,15 @@ function state(of: string): z.ZodPrefault<z.ZodEnum<{ active: 'active'; drain: '
     about: `drain: this ${of} gets nothing new and keeps what it has until the last connection ends.`,
     unit: 'word',
     effect: 'None.',
+  });
+}
+
+function drainUntil(of: string): z.ZodOptional<z.ZodType<number, string>> {
+  return documented(moment().optional(), {
+    about: `With state: drain, when the connections that this ${of} still has are closed, a few at a time.`,
+    unit: 'moment in UTC, 2026-11-22T16:30:00Z',
+    defaultText: 'never: the last connection ends by itself',
+    effect: 'Connections that are left at that moment end with RST. Without state: drain none.',
   });
 }
 
@@ -83,6 +92,7 @@ export const balancerSchema = z.strictObject(
     control: control('balancer'),
     weight: weight('balancer'),
     state: state('balancer'),
+    drainUntil: drainUntil('balancer'),
     heartbeat: heartbeat('balancer'),
     workers: documented(integer(1, 256).optional(), {
       about: 'Worker processes.',
@@ -111,6 +121,7 @@ export const chatserverSchema = z.strictObject(
     control: control('chat server'),
     weight: weight('chat server'),
     state: state('chat server'),
+    drainUntil: drainUntil('chat server'),
     heartbeat: heartbeat('chat server'),
   },
   { error: 'a map that begins with address: ADDRESS:PORT' },

@@ -9,7 +9,9 @@ import {
   durationPattern,
   formatDuration,
   formatSize,
+  momentPattern,
   parseDuration,
+  parseMoment,
   parseSize,
   sizePattern,
   suggestDuration,
@@ -75,6 +77,21 @@ export function duration(leastMs: number, mostMs: number): z.ZodType<number, str
 export function size(leastBytes: number, mostBytes: number): z.ZodType<number, string> {
   const kind = { what: 'a size with a unit (64KiB, 1MiB)', pattern: sizePattern, parse: parseSize };
   return measure(kind, formatSize, suggestSize, [leastBytes, mostBytes]);
+}
+
+const momentExpected = 'a moment in UTC, such as 2026-11-22T16:30:00Z';
+
+/** Text in the file, milliseconds since 1970 after loading. */
+export function moment(): z.ZodType<number, string> {
+  return z
+    .string({ error: momentExpected })
+    .regex(momentPattern, { error: momentExpected, abort: true })
+    .transform((text, context) => {
+      const ms = parseMoment(text);
+      if (ms !== undefined) return ms;
+      context.addIssue({ code: 'custom', message: momentExpected });
+      return z.NEVER;
+    });
 }
 
 export function integer(least: number, most: number): z.ZodNumber {

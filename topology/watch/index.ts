@@ -19,7 +19,7 @@ import { linkChain } from './link-chain.ts';
 
 export interface WatchHandlers {
   /** A valid topology whose content hash (or place of the secret) differs from the last one told. */
-  onTopology(topology: Topology, warnings: readonly Problem[]): void;
+  onTopology(topology: Topology, warnings: readonly Problem[], text: string): void;
   /** The file is invalid or gone; the last good topology stays. Told once per text, and at every reload. */
   onProblems(problems: readonly Problem[]): void;
   /** The file is valid and means what was told last: repaired after problems, or reloaded. */
@@ -186,7 +186,7 @@ class FileWatch implements TopologyWatch {
     this.#hasProblems = false;
     if (!isSame) {
       this.#running = topology;
-      this.#handlers.onTopology(topology, warnings);
+      this.#handlers.onTopology(topology, warnings, seen);
     } else if (wasBad || isReload) this.#handlers.onUnchanged?.(this.#running ?? topology);
   }
 

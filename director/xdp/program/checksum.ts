@@ -16,6 +16,11 @@ export function addWords(sum: asm.Register, scratch: asm.Register, at: number, b
 
 /** Folds a 64-bit sum to 16 bits and inverts it. Clobbers `scratch`. */
 export function finishChecksum(sum: asm.Register, scratch: asm.Register): asm.Code {
+  return [foldSum(sum, scratch), asm.xor.imm(sum, 0xffff)];
+}
+
+/** Folds a 64-bit sum to 16 bits. Clobbers `scratch`. */
+export function foldSum(sum: asm.Register, scratch: asm.Register): asm.Code {
   return [
     asm.mov.reg(scratch, sum),
     asm.rsh.imm(scratch, 32),
@@ -27,7 +32,27 @@ export function finishChecksum(sum: asm.Register, scratch: asm.Register): asm.Co
     asm.and.imm(sum, 0xffff),
     asm.add.reg(sum, scratch),
     asm.foldChecksum(sum, scratch),
+  ];
+}
+
+/**
+ * Brings the checksum in the packet at `at` up to date (RFC 1624, equation 3) after something changed whose old words,
+ * inverted, and new words are summed up in `change`. Clobbers `sum` and `scratch`.
+ *
+ * - out: `sum`, the new checksum
+ */
+export function updateBySum(
+  at: number,
+  change: asm.Register,
+  sum: asm.Register,
+  scratch: asm.Register,
+): asm.Code {
+  return [
+    asm.loadMem(sum, R7, at, 2),
     asm.xor.imm(sum, 0xffff),
+    asm.add.reg(sum, change),
+    finishChecksum(sum, scratch),
+    asm.storeMem(R7, at, sum, 2),
   ];
 }
 

@@ -9,9 +9,12 @@ import {
   ipv6Layout,
   tcpLayout,
 } from '../../../lib/packet/index.ts';
+import type { Form } from './form.ts';
 
 /** What differs between IPv4 and IPv6; the code of a path is made once for each. Offsets in the frame. */
 export interface Family {
+  /** Of the whole program. */
+  readonly form: Form;
   readonly name: 'v4' | 'v6';
   readonly version: 4 | 6;
   readonly etherType: number;
@@ -21,6 +24,8 @@ export interface Family {
   readonly addressBytes: 4 | 16;
   readonly source: number;
   readonly destination: number;
+  /** Of the header's own checksum; undefined when it has none. */
+  readonly checksum: number | undefined;
   /** Where TCP or ICMP begins. */
   readonly at: number;
   /** Bytes of a frame with headers of Ethernet, IP and TCP. */
@@ -40,8 +45,8 @@ export interface Family {
 
 export const ipAt = ethernetLayout.size;
 
-export const families: Readonly<Record<'v4' | 'v6', Family>> = {
-  v4: {
+const families: readonly Omit<Family, 'form'>[] = [
+  {
     name: 'v4',
     version: 4,
     etherType: EtherType.Ipv4,
@@ -49,6 +54,7 @@ export const families: Readonly<Record<'v4' | 'v6', Family>> = {
     addressBytes: 4,
     source: ipAt + ipv4Layout.offsetOf('source'),
     destination: ipAt + ipv4Layout.offsetOf('destination'),
+    checksum: ipAt + ipv4Layout.offsetOf('checksum'),
     at: ipAt + ipv4Layout.size,
     tcpFrameBytes: ipAt + ipv4Layout.size + tcpLayout.size,
     icmpFrameBytes: ipAt + ipv4Layout.size + icmpLayout.size,
@@ -63,7 +69,7 @@ export const families: Readonly<Record<'v4' | 'v6', Family>> = {
     },
     innerProtocol: IpProtocol.Ipv4,
   },
-  v6: {
+  {
     name: 'v6',
     version: 6,
     etherType: EtherType.Ipv6,
@@ -71,6 +77,7 @@ export const families: Readonly<Record<'v4' | 'v6', Family>> = {
     addressBytes: 16,
     source: ipAt + ipv6Layout.offsetOf('source'),
     destination: ipAt + ipv6Layout.offsetOf('destination'),
+    checksum: undefined,
     at: ipAt + ipv6Layout.size,
     tcpFrameBytes: ipAt + ipv6Layout.size + tcpLayout.size,
     icmpFrameBytes: ipAt + ipv6Layout.size + icmpLayout.size,
@@ -89,4 +96,9 @@ export const families: Readonly<Record<'v4' | 'v6', Family>> = {
     },
     innerProtocol: IpProtocol.Ipv6,
   },
-};
+];
+
+/** Both families of a program of this form. */
+export function familiesOf(form: Form): readonly Family[] {
+  return families.map((family) => ({ ...family, form }));
+}

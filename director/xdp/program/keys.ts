@@ -1,3 +1,4 @@
+import type { FieldPlace } from '../../../lib/layout/index.ts';
 import { asm } from '../../../lib/linux/bpf/index.ts';
 import { flowKeyLayout, serviceKeyLayout, serviceLayout } from '../../forward/index.ts';
 import type { Family } from './family.ts';
@@ -35,14 +36,22 @@ export function serviceKeyCode(family: Family, address: number, port: number | u
   ]);
 }
 
-/** Writes the flow key of the client at `address` and `port` in the packet and the service in R8. Clobbers R1. */
-export function flowKeyCode(family: Family, address: number, port: number): asm.Code {
+/**
+ * Writes the flow key of the client at `address` and `port` in the packet and the service whose index is at `index` in
+ * R8. Clobbers R1.
+ */
+export function flowKeyCode(
+  family: Family,
+  address: number,
+  port: number,
+  index: FieldPlace = serviceLayout.fields.index,
+): asm.Code {
   const { clientPort, service } = flowKeyLayout.fields;
   return asm.explain('flow key', [
     copyAddress(family, address, Stack.FlowKey),
     asm.loadMem(R1, R7, port, 2),
     asm.storeField(FP, clientPort, R1, Stack.FlowKey),
-    asm.loadField(R1, R8, serviceLayout.fields.index),
+    asm.loadField(R1, R8, index),
     asm.storeField(FP, service, R1, Stack.FlowKey),
   ]);
 }

@@ -11,20 +11,21 @@ import {
 } from '../../../lib/packet/index.ts';
 import { configLayout } from '../../forward/index.ts';
 import { raw16 } from './byte-order.ts';
-import { families, ipAt, type Family } from './family.ts';
+import { ipAt, type Family } from './family.ts';
+import type { Form } from './form.ts';
 import { Stack } from './frame.ts';
 import { serviceKeyCode } from './keys.ts';
 
-const { R0, R1, R2, R3, R6, R7, R8, FP } = asm;
+const { R0, R1, R2, R3, R6, R7, FP } = asm;
 
 /** Goes to `v4` or `v6`, or ends. In: R1, the context. Out: R6 to R8. */
-export function linkCode(): asm.Code {
+export function linkCode(form: Form): asm.Code {
   const { ownMac } = configLayout.fields;
   const mac = ethernetLayout.offsetOf('destination');
   return asm.explain('Ethernet', [
     asm.mov.reg(R6, R1),
-    asm.loadPacket(R6, R7, R8),
-    asm.requireBytes(R7, R8, ipAt, R1, 'passOther'),
+    form.load,
+    form.require('link', ipAt, 'passOther'),
     asm.loadMapValue(R1, 'config', ownMac.offset),
     asm.loadMem(R2, R7, mac, 4),
     asm.loadMem(R3, R1, 0, 4),
@@ -32,6 +33,7 @@ export function linkCode(): asm.Code {
     asm.loadMem(R2, R7, mac + 4, 2),
     asm.loadMem(R3, R1, 4, 2),
     asm.jne.reg32(R2, R3, 'passOther', 'for another MAC address'),
+    form.ifTagged('passVlan'),
     asm.loadField(R1, R7, ethernetLayout.fields.etherType),
     asm.jeq.imm(R1, raw16(EtherType.Ipv4), 'v4.ip'),
     asm.jeq.imm(R1, raw16(EtherType.Ipv6), 'v6.ip'),
@@ -41,12 +43,12 @@ export function linkCode(): asm.Code {
   ]);
 }
 
-/** Ends with passOther unless the destination is a VIP. Clobbers R0 to R5. */
-function requireVip(family: Family): asm.Code {
+/** Jumps to `target` unless the destination is a VIP. Clobbers R0 to R5. */
+function requireVip(family: Family, target = 'passOther'): asm.Code {
   return [
     serviceKeyCode(family, family.destination, undefined),
     asm.lookupMap('vips', Stack.ServiceKey),
-    asm.jeq.imm(R0, 0, 'passOther', 'for no VIP'),
+    asm.jeq.imm(R0, 0, target, 'for no VIP'),
   ];
 }
 
@@ -54,10 +56,10 @@ function requireVip(family: Family): asm.Code {
 export function ipCode(family: Family): asm.Code {
   return asm.explain(`IP${family.name}`, [
     asm.label('ip'),
-    asm.requireBytes(R7, R8, family.at, R1, 'passMalformed'),
+    family.form.require('ipHeader', family.at, 'passMalformed'),
     family.version === 4 ? ipv4Rules() : ipv6Rules(),
     // Plain TCP goes on here.
-    asm.requireBytes(R7, R8, family.tcpFrameBytes, R1, 'short'),
+    family.form.require('tcpHeader', family.tcpFrameBytes, 'short'),
     asm.ja('tcp'),
     asm.label('short'),
     requireVip(family),
@@ -69,9 +71,12 @@ export function ipCode(family: Family): asm.Code {
     requireVip(family),
     asm.ja('dropFragment'),
     asm.label('plainIcmp'),
-    requireVip(family),
-    asm.requireBytes(R7, R8, family.icmpFrameBytes, R1, 'dropMalformed'),
+    requireVip(family, 'foreignIcmp?'),
+    family.form.require('icmpHeader', family.icmpFrameBytes, 'dropMalformed'),
     asm.ja('icmp'),
+    asm.label('foreignIcmp?'),
+    family.form.require('foreignIcmpHeader', family.icmpFrameBytes, 'passOther'),
+    asm.ja('foreignIcmp'),
   ]);
 }
 
@@ -119,13 +124,13 @@ function ipv6Rules(): asm.Code {
 }
 
 /**
- * Stores the frame's and the IP packet's length; ends with dropMalformed when the latter is longer.
+ * Stores the IP packet's length; jumps to `wrong` when the frame is shorter.
  *
- * - in: R8, the end of the packet
+ * - in: stack: FrameBytes
  * - out: R1, bytes of the IP packet
  * - clobbers R2
  */
-export function lengthsCode(family: Family, minimum: number): asm.Code {
+export function lengthsCode(family: Family, minimum: number, wrong = 'dropMalformed'): asm.Code {
   return asm.explain('lengths', [
     asm.loadMem(R1, R7, lengthAt(family), 2),
     asm.toBigEndian(R1, 16),
@@ -133,8 +138,8 @@ export function lengthsCode(family: Family, minimum: number): asm.Code {
     asm.storeMem(FP, Stack.IpBytes, R1, 4),
     asm.loadMem(R2, FP, Stack.FrameBytes, 8),
     asm.sub.imm(R2, ipAt),
-    asm.jgt.reg(R1, R2, 'dropMalformed', 'more than there is'),
-    asm.jlt.imm(R1, minimum, 'dropMalformed', 'less than the headers'),
+    asm.jgt.reg(R1, R2, wrong, 'more than there is'),
+    asm.jlt.imm(R1, minimum, wrong, 'less than the headers'),
   ]);
 }
 
@@ -144,16 +149,12 @@ function lengthAt(family: Family): number {
   );
 }
 
-/** Stores the frame's length; R8 stays. Clobbers R1. */
-export function frameBytesCode(): asm.Code {
-  return asm.explain('bytes of the frame', [
-    asm.mov.reg(R1, R8),
-    asm.sub.reg(R1, R7),
-    asm.storeMem(FP, Stack.FrameBytes, R1, 8),
-  ]);
+/** Stores the frame's length. In: R7, R8. Clobbers R1. */
+export function frameBytesCode({ form }: Family): asm.Code {
+  return asm.explain('bytes of the frame', [form.frameBytes, asm.storeMem(FP, Stack.FrameBytes, R1, 8)]);
 }
 
-/** Ends with dropMalformed when the TCP header does not fit the IP packet, R1 bytes long. Clobbers R3. */
+/** Ends with dropMalformed when the TCP header does not fit the IP packet, R1 bytes long. R3 = bytes of both headers. */
 export function tcpLengthCode(family: Family): asm.Code {
   return asm.explain('length of the TCP header', [
     asm.loadField(R3, R7, tcpLayout.fields.lengthAndReserved, family.at),
@@ -170,5 +171,3 @@ export const leastBytes = {
   tcp: (family: Family) => family.ipBytes + tcpLayout.size,
   icmp: (family: Family) => family.ipBytes + icmpLayout.size,
 };
-
-export const bothFamilies = [families.v4, families.v6];

@@ -15,8 +15,9 @@ import { addWords, finishChecksum, updateWord } from './checksum.ts';
 import { becauseOf } from './ending.ts';
 import { ipAt, type Family } from './family.ts';
 import { Stack } from './frame.ts';
+import { reload } from './rewrite.ts';
 
-const { R0, R1, R2, R3, R4, R5, R6, R7, R8, FP } = asm;
+const { R1, R2, R3, R4, R5, R7, FP } = asm;
 
 const macAt = ethernetLayout.fields;
 
@@ -75,12 +76,21 @@ function ownHeader(family: Family, protocol: number, payloadBytes: number): asm.
   ];
 }
 
-/** R1 = checksum of the `bytes` bytes behind the IP header, with pseudo header. Clobbers R2. */
-function transportChecksum(family: Family, protocol: number, bytes: number, pseudo: boolean): asm.Code {
+/**
+ * R1 = checksum of the first `summed` of the `bytes` bytes behind the IP header, with pseudo header or without. Clobbers
+ * R2.
+ */
+function transportChecksum(
+  family: Family,
+  protocol: number,
+  bytes: number,
+  pseudo: boolean,
+  summed = bytes,
+): asm.Code {
   return [
     asm.mov.imm(R1, pseudo ? raw16(protocol) + raw16(bytes) : 0),
     pseudo ? addWords(R1, R2, family.source, family.addressBytes * 2) : [],
-    addWords(R1, R2, family.at, bytes),
+    addWords(R1, R2, family.at, summed),
     finishChecksum(R1, R2),
   ];
 }
@@ -95,6 +105,8 @@ export function resetCode(family: Family): asm.Code {
   const tcp = tcpLayout.fields;
   return asm.explain('answer with RST', [
     asm.label('reset'),
+    family.form.cut(family.tcpFrameBytes),
+    reload(family, family.tcpFrameBytes),
     asm.loadField(R3, R7, tcp.acknowledgment, at, 'our sequence number'),
     asm.mov.imm(R4, 0, 'our acknowledgment'),
     asm.mov.imm(R5, TcpFlag.Rst),
@@ -134,23 +146,22 @@ export function resetCode(family: Family): asm.Code {
     swapMacs(),
     swapAddresses(family),
     ownHeader(family, IpProtocol.Tcp, tcpLayout.size),
-    transportChecksum(family, IpProtocol.Tcp, tcpLayout.size, true),
-    asm.storeField(R7, tcp.checksum, R1, at),
-    cutTo(family.tcpFrameBytes),
-  ]);
-}
-
-/** Cuts the frame of the stack's FrameBytes to `bytes` and goes to `reply`. */
-function cutTo(bytes: number, grownBy = 0): asm.Code {
-  return [
-    asm.mov.reg(R1, R6),
-    asm.mov.imm(R2, bytes - grownBy),
-    asm.loadMem(R3, FP, Stack.FrameBytes, 8),
-    asm.sub.reg(R2, R3),
-    asm.fn.xdpAdjustTail.call('cut what is not quoted'),
-    asm.jne.imm(R0, 0, 'dropInternal'),
+    family.form.finish(
+      at + tcp.checksum.offset,
+      family.tcpFrameBytes,
+      [
+        transportChecksum(family, IpProtocol.Tcp, tcpLayout.size, true),
+        asm.storeField(R7, tcp.checksum, R1, at),
+      ],
+      [
+        // The sum of the pseudo header is what it is finished from.
+        transportChecksum(family, IpProtocol.Tcp, tcpLayout.size, true, 0),
+        asm.xor.imm(R1, 0xffff),
+        asm.storeField(R7, tcp.checksum, R1, at),
+      ],
+    ),
     asm.ja('reply'),
-  ];
+  ]);
 }
 
 /** Answers an ICMP echo. At the label `echo`. In: R7, an ICMP frame. */
@@ -185,20 +196,21 @@ function ownTtlV4(): asm.Code {
  * FrameBytes.
  */
 export function tooBigCode(family: Family): asm.Code {
+  const { form } = family;
   const grownBy = family.ipBytes + icmpLayout.size;
   const quoted = family.ipBytes + tcpLayout.size;
   const bytes = ipAt + grownBy + quoted;
   const { protocol, tooBig, tooBigCode: code } = family.icmp;
+  const pseudo = family.version === 6;
+  const checksumAt = family.at + icmpLayout.offsetOf('checksum');
+  const quotedChecksumAt = bytes - tcpLayout.size + tcpLayout.offsetOf('checksum');
   return asm.explain('answer "too big"', [
     asm.label('tooBig'),
     becauseOf('tooBig'),
-    asm.mov.reg(R1, R6),
-    asm.mov.imm(R2, -grownBy),
-    asm.fn.xdpAdjustHead.call('make room for our headers'),
-    asm.jne.imm(R0, 0, 'dropInternal'),
-    asm.loadPacket(R6, R7, R8),
-    asm.requireBytes(R7, R8, bytes, R1, 'dropInternal'),
-    swapMacs(grownBy),
+    form.cut(ipAt + quoted),
+    form.grow(grownBy),
+    reload(family, bytes),
+    swapMacs(form.macShift(grownBy)),
     asm.storeImm(R7, macAt.etherType.offset, raw16(family.etherType), 2),
     swapAddresses(family, grownBy),
     ownHeader(family, protocol, icmpLayout.size + quoted),
@@ -207,8 +219,20 @@ export function tooBigCode(family: Family): asm.Code {
     asm.storeImm(R7, family.at + icmpLayout.offsetOf('first'), 0, 2),
     asm.loadMem(R1, FP, Stack.Mtu, 4),
     asm.storeMem(R7, family.at + icmpLayout.offsetOf('second'), R1, 2),
-    transportChecksum(family, protocol, icmpLayout.size + quoted, family.version === 6),
-    asm.storeMem(R7, family.at + icmpLayout.offsetOf('checksum'), R1, 2),
-    cutTo(bytes, grownBy),
+    form.finish(
+      checksumAt,
+      bytes,
+      [
+        transportChecksum(family, protocol, icmpLayout.size + quoted, pseudo),
+        asm.storeMem(R7, checksumAt, R1, 2),
+      ],
+      [
+        // It is the quoted TCP header that will be finished, to a sum of zero when its checksum begins as zero.
+        asm.storeImm(R7, quotedChecksumAt, 0, 2),
+        transportChecksum(family, protocol, icmpLayout.size + quoted, pseudo, grownBy),
+        asm.storeMem(R7, checksumAt, R1, 2),
+      ],
+    ),
+    asm.ja('reply'),
   ]);
 }

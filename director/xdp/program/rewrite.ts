@@ -7,7 +7,7 @@ import { addWords, finishChecksum } from './checksum.ts';
 import { ipAt, type Family } from './family.ts';
 import { Stack } from './frame.ts';
 
-const { R0, R1, R2, R3, R4, R5, R6, R7, R9, FP } = asm;
+const { R1, R2, R3, R4, R5, R6, R7, R9, FP } = asm;
 
 const { destination, source, etherType } = ethernetLayout.fields;
 const { mac, address, family: familyField } = balancerLayout.fields;
@@ -38,6 +38,7 @@ export function forwardCode(family: Family): asm.Code {
     asm.storeMem(R7, destination.offset + 4, R2, 2),
     asm.ja('sent'),
     asm.label('forward.tun?'),
+    asm.jeq.imm(R3, Mode.Nat, 'nat'),
     asm.jne.imm(R3, Mode.Tun, 'dropInternal', 'unknown mode'),
     asm.loadField(R1, R9, familyField),
     asm.jeq.imm(R1, 4, 'tun4'),
@@ -60,19 +61,17 @@ function tunnelCode(family: Family, outer: 4 | 6): asm.Code {
     asm.loadMapValue(R5, 'config', 0),
     asm.loadField(R2, R5, config.mtu),
     asm.sub.imm(R2, outerBytes),
-    asm.loadMem(R1, FP, Stack.IpBytes, 4),
+    family.form.loadSegmentBytes,
     asm.mov.reg(R3, R2),
     asm.toBigEndian(R3, 16),
     asm.storeMem(FP, Stack.Mtu, R3, 4),
     asm.jsgt.reg(R1, R2, 'cannotFit'),
+    asm.loadMem(R1, FP, Stack.IpBytes, 4),
+    asm.jgt.imm(R1, 0xffff - outerBytes, 'dropInternal', 'no length field is as wide'),
     trafficClass(family),
     asm.storeMem(FP, Stack.Tos, R1, 4),
-    asm.mov.reg(R1, R6),
-    asm.mov.imm(R2, -outerBytes),
-    asm.fn.xdpAdjustHead.call('room for the outer header'),
-    asm.jne.imm(R0, 0, 'dropInternal'),
-    asm.loadPacket(R6, R7, R1),
-    asm.requireBytes(R7, R1, ipAt + outerBytes, R2, 'dropInternal'),
+    family.form.grow(outerBytes, outer),
+    reload(family, ipAt + outerBytes),
     asm.loadMapValue(R5, 'config', 0),
     copyHalves(destination.offset, R9, mac.offset, 6),
     copyHalves(source.offset, R5, config.ownMac.offset, 6),
@@ -80,6 +79,11 @@ function tunnelCode(family: Family, outer: 4 | 6): asm.Code {
     outer === 4 ? outerIpv4(family) : outerIpv6(family),
     asm.ja('sent'),
   ]);
+}
+
+/** R7 = the packet, of which `bytes` can be read; R8 and R9 stay. Clobbers R1, R2. */
+export function reload({ form }: Family, bytes: number): asm.Code {
+  return [asm.loadPacket(R6, R7, R1, form.context), asm.requireBytes(R7, R1, bytes, R2, 'dropInternal')];
 }
 
 /** Copies to the packet in pieces of at most 4 bytes. Clobbers R1. */

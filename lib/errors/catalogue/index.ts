@@ -10,7 +10,10 @@ import { hostErrors } from './host.ts';
 import { linuxErrors } from './linux.ts';
 import { netlinkErrors } from './netlink.ts';
 import { nodeErrors } from './node.ts';
+import { rawErrors } from './raw.ts';
+import { rawSocketErrors } from './raw-socket.ts';
 import { relayErrors } from './relay.ts';
+import { rolloutErrors } from './rollout.ts';
 import { topologyErrors } from './topology.ts';
 import { uringErrors } from './uring.ts';
 import { xdpErrors } from './xdp.ts';
@@ -26,12 +29,15 @@ const parts = {
   ...bpfErrors,
   ...uringErrors,
   ...hostErrors,
+  ...rawErrors,
+  ...rawSocketErrors,
   ...relayErrors,
   ...directorErrors,
   ...xdpErrors,
   ...balancerErrors,
   ...chatErrors,
   ...nodeErrors,
+  ...rolloutErrors,
   ...cliErrors,
 };
 

@@ -6,7 +6,7 @@
  */
 export * as asm from './asm/index.ts';
 export { loadCollection, type Collection, type CollectionSpec, type LoadOptions } from './collection.ts';
-export { Link, type LinkInfo, type XdpMode } from './link/index.ts';
+export { Link, type Hook, type LinkInfo, type XdpMode } from './link/index.ts';
 export {
   BpfMap,
   isPerCpu,

@@ -14,6 +14,7 @@ import {
   type FlowTable,
   type ForwardBalancer,
   type ForwardConfig,
+  type ForwardEndpoint,
   type ForwardService,
   type ForwardState,
 } from '../../../director/forward/index.ts';
@@ -23,6 +24,7 @@ export const tableSize = 251;
 
 export const ownMac = '02:00:00:00:00:d1';
 export const gatewayMac = '02:00:00:00:00:01';
+export const clientMac = '02:00:00:00:00:c1';
 
 export const vip4 = '203.0.113.10';
 export const vip4b = '203.0.113.11';
@@ -109,6 +111,8 @@ export function applied(state: ForwardState, changes: readonly FlowChange[]): Fo
 /**
  * Services: 0 dr and 1 tun on vip4, 2 dr and 3 tun on vip6, 4 on vip4b without balancers. Balancers: 1 (IPv4) up
  * and owner of all slots of services 0 to 2; 2 (IPv6) up and owner of service 3; 3 draining; 4 down; 5 dead; 6 up, MAC unknown.
+ * Services 5 (vip4) and 6 (vip6), port 9002, are proxied; 7 (vip4) and 8 (vip6), port 9003, are nat to balancers 1 and 2, at
+ * their ports 7003 and 7004. Balancer 2 has an IPv6 endpoint for service 7, 6 has none.
  */
 export function world(): ForwardState {
   return forwardState(
@@ -119,6 +123,10 @@ export function world(): ForwardState {
       service(2, vip6, 9000, Mode.Dr, 1),
       service(3, vip6, 9001, Mode.Tun, 2),
       service(4, vip4b, 9000, Mode.Dr, noBalancer),
+      service(5, vip4, 9002, Mode.Proxy, 1),
+      service(6, vip6, 9002, Mode.Proxy, 1),
+      service(7, vip4, 9003, Mode.Nat, 1),
+      service(8, vip6, 9003, Mode.Nat, 2),
     ],
     [
       undefined,
@@ -129,5 +137,24 @@ export function world(): ForwardState {
       balancer(5, '10.0.1.5', { state: BalancerState.Dead }),
       balancer(6, '10.0.1.6', { mac: new Uint8Array(6) }),
     ],
+    [
+      endpoint(7, 1, '10.0.1.1', vip4),
+      endpoint(7, 2, 'fd00::1:2', vip4),
+      endpoint(7, 3, '10.0.1.3', vip4),
+      endpoint(7, 5, '10.0.1.5', vip4),
+      endpoint(8, 2, 'fd00::1:2', vip6),
+    ],
   );
+}
+
+/** The endpoint of a balancer for one of the services of port 9003. */
+export function endpoint(index: number, owner: number, address: string, vip: string): ForwardEndpoint {
+  return {
+    service: index,
+    balancer: owner,
+    address: ipBytes(address),
+    port: 6_996 + index,
+    vip: ipBytes(vip),
+    vipPort: 9003,
+  };
 }

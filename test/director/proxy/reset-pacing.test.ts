@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { ManualClock } from '../../manual-clock.ts';
 import { DeadResets } from '../../../director/proxy/dead-resets.ts';
-import { paceResets } from '../../../director/proxy/reset-pacing.ts';
+import { paceResets } from '../../../director/reset-pacing.ts';
 
 const sum = (counts: Iterable<number>): number => [...counts].reduce((total, count) => total + count, 0);
 

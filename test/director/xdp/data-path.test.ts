@@ -4,31 +4,37 @@ import net from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { BpfMap, mountBpffs, unmountBpffs } from '../../../lib/linux/bpf/index.ts';
+import { BpfMap, mountBpffs, tcxAvailable, unmountBpffs } from '../../../lib/linux/bpf/index.ts';
 import { ipBytes } from '../../../lib/packet/index.ts';
 import {
+  configLayout,
+  endpointKey,
   flowKey,
   FlowState,
   forwardCounterIndex,
   serviceCountersLayout,
   Mode,
   noBalancer,
+  originLayout,
+  proxyOwner,
+  serviceKey,
   type FlowEntry,
 } from '../../../director/forward/index.ts';
 import {
   confirmFlows,
+  DataPath,
   decodeFlow,
   disownFlows,
   encodeFlow,
   mapSpecs,
   readCounters,
+  writeEndpoints,
   writeServices,
-  type DataPath,
 } from '../../../director/xdp/index.ts';
 import { kernelTest } from '../../lib/linux/bpf/kernel-test.ts';
 import { ifindexOf, ownNamespaces, temporaryDirectory } from '../../lib/linux/bpf/own-namespaces.ts';
 import { until } from '../../until.ts';
-import { client4, entry, service, vip4, vip4b, world } from '../forward/world.ts';
+import { client4, endpoint, entry, service, vip4, vip4b, world } from '../forward/world.ts';
 import { capacity, makeWire, openDataPath, writeState } from './small-data-path.ts';
 
 test.before(() => {
@@ -212,6 +218,86 @@ kernelTest(
 );
 
 kernelTest(
+  'the flows of proxied sockets are entered as their own, and go when the sockets end',
+  async (t) => {
+    await withDataPath((path) => {
+      const { flows, flows_new: fresh } = path.maps;
+      fresh.update(key(1), encodeFlow(entry({ ...proxyOwner, lastAck: 7 })));
+      const keys = [1, 2].map(key);
+      t.like(confirmFlows(path, proxyOwner, keys, 9), { moved: 2, restored: 1 });
+      t.deepEqual(flowIn(flows, 1), entry({ ...proxyOwner, lastAck: 7 }));
+      t.deepEqual(flowIn(flows, 2), entry({ ...proxyOwner, lastSeen: 9 }));
+      t.is(disownFlows(path, proxyOwner, keys), 2);
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'endpoints and whose answers come from them are exactly those that are wanted',
+  async (t) => {
+    await withDataPath((path) => {
+      const { endpoints, origins } = path.maps;
+      const one = endpoint(7, 1, '10.0.1.1', vip4);
+      const other = endpoint(7, 3, '10.0.1.3', vip4);
+      writeEndpoints(path, [one, other]);
+      t.is([...endpoints.keys()].length, 2);
+      writeEndpoints(path, [other]);
+      t.deepEqual([...endpoints.keys()], [endpointKey(7, 3)]);
+      t.deepEqual([...origins.keys()], [serviceKey(other.address, other.port)]);
+      t.deepEqual(endpoints.lookup(endpointKey(7, 3)), serviceKey(other.address, other.port));
+      t.like(originLayout.read(origins.lookup(serviceKey(other.address, other.port))!), {
+        port: 9003,
+        service: 7,
+        balancer: 3,
+      });
+      t.throws(() => writeEndpoints(path, [one, { ...one, service: 6 }]), { instanceOf: RangeError });
+      t.is([...endpoints.keys()].length, 1);
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'a program on XDP is replaced by one on tcx, which goes on with its flows',
+  async (t) => {
+    await withDirectory((directory) => {
+      const first = openDataPath(directory);
+      writeState(first, world());
+      first.maps.flows.update(key(1), encodeFlow(entry()));
+      const { programId } = first;
+      first.close();
+      const ifindex = ifindexOf('hg-xdp-a');
+      const second = DataPath.open({ directory, ifindex, mode: 'tcx', capacity });
+      t.true(second.adopted);
+      t.is(second.mode, 'tcx');
+      t.not(second.programId, programId);
+      t.deepEqual(flowIn(second.maps.flows, 1), entry());
+      second.close();
+      const third = DataPath.open({ directory, ifindex, mode: 'tcx', capacity });
+      t.true(third.adopted);
+      third.detach();
+    });
+  },
+  [...needs, tcxAvailable],
+);
+
+kernelTest(
+  'taking nothing new is a switch in the running configuration',
+  async (t) => {
+    await withDataPath((path) => {
+      const read = () => configLayout.read(path.maps.config.lookup(0)!);
+      const before = read();
+      path.setRefuseNew(true);
+      t.deepEqual(read(), { ...before, refuseNew: 1 });
+      path.setRefuseNew(false);
+      t.deepEqual(read(), before);
+    });
+  },
+  needs,
+);
+
+kernelTest(
   'what does not fit the table of confirmed flows stays evictable and is counted',
   async (t) => {
     await withDataPath((path) => {
@@ -272,7 +358,7 @@ kernelTest(
       t.is([...maps.vips.keys()].length, 1);
       writeServices(path, []);
       t.deepEqual([...maps.services.keys()], []);
-      t.throws(() => writeServices(path, [only, service(8, vip4b, 1, Mode.Dr, 1)]), {
+      t.throws(() => writeServices(path, [only, service(12, vip4b, 1, Mode.Dr, 1)]), {
         code: 'HEADGATE_XDP_CAPACITY',
       });
       t.deepEqual([...maps.services.keys()], []);

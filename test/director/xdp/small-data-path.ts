@@ -11,7 +11,7 @@ import type { ForwardState } from '../../../director/forward/index.ts';
 import { client4, ownMac, tableSize, vip4 } from '../forward/world.ts';
 
 export const capacity: Capacity = {
-  services: 8,
+  services: 12,
   balancers: 16,
   flows: 256,
   unconfirmedFlows: 1_024,

@@ -14,6 +14,9 @@ import type { Program } from '../program/index.ts';
  */
 export type XdpMode = 'native' | 'generic' | 'any';
 
+/** Where a program meets incoming packets: on XDP in one of its modes, or on tc (tcx), where socket buffers are. */
+export type Hook = XdpMode | 'tcx';
+
 /** XDP_FLAGS_SKB_MODE and XDP_FLAGS_DRV_MODE, include/uapi/linux/if_link.h. */
 const XDP_MODE_FLAGS = { generic: 2, native: 4 } as const;
 /** enum bpf_attach_type. */
@@ -71,6 +74,13 @@ export class Link {
     const result = create(program.fd, ifindex, BPF_TCX[direction], 0);
     if (result < 0) throw attachError(program, `tcx ${direction}`, ifindex, result);
     return new Link(new Descriptor(result, `link of ${program.name}`));
+  }
+
+  /** Attaches a program for incoming packets: of type sched-cls for `tcx`, else xdp. Throws HEADGATE_BPF_LINK. */
+  static attach(program: Program, ifindex: number, hook: Hook): Link {
+    return hook === 'tcx'
+      ? Link.attachTcx(program, ifindex, 'ingress')
+      : Link.attachXdp(program, ifindex, hook);
   }
 
   /** Opens a pinned link. Throws HEADGATE_BPF_PIN, HEADGATE_BPF_PIN_MISMATCH. */

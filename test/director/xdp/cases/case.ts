@@ -7,6 +7,12 @@ export interface PacketCase {
   readonly title: string;
   /** Flows that world() has besides. */
   readonly flows?: readonly WorldFlow[];
+  /** Default false. */
+  readonly refuseNew?: boolean;
+  /** Whether the configuration names a next hop for clients whose own is not known; default false. */
+  readonly gateway?: boolean;
+  /** Bytes of payload of the segments the packet consists of (tcx only); default 0: it is one. */
+  readonly segmentBytes?: number;
   readonly packet: Uint8Array;
   readonly verdict: Verdict;
   readonly counter: Counter;

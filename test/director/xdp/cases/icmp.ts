@@ -1,4 +1,4 @@
-import { Mode } from '../../../../director/forward/index.ts';
+import { Mode, proxyOwner } from '../../../../director/forward/index.ts';
 import {
   buildPacket,
   IcmpType,
@@ -148,6 +148,19 @@ export const icmpCases: readonly PacketCase[] = [
       dontFragment: true,
       protocol: IpProtocol.Ipv4,
     }),
+  },
+  {
+    title: 'an error about a proxied flow passes: it is for a socket of ours',
+    flows: [flow4('confirmed', entry(proxyOwner))],
+    packet: tooBig4,
+    verdict: 'pass',
+    counter: 'passProxy',
+  },
+  {
+    title: 'an error about a flow without entry of a proxied service passes',
+    packet: icmp4(fragmentationNeeded, sent4(9002)),
+    verdict: 'pass',
+    counter: 'passProxy',
   },
   {
     title: "an error about a dead balancer's flow is dropped",

@@ -1,4 +1,4 @@
-/** Arbitrary states, and packets of which many are for them and many are not quite. */
+/** Arbitrary frames, of which many are for arbitrary states and many are not quite. */
 import fc from 'fast-check';
 import {
   buildPacket,
@@ -9,117 +9,17 @@ import {
   type PacketFields,
 } from '../../../lib/packet/index.ts';
 import {
-  BalancerState,
-  FlowState,
-  forwardState,
-  Mode,
-  noBalancer,
-  type ForwardState,
-} from '../../../director/forward/index.ts';
-import {
-  balancer,
-  client4,
-  client6,
-  config,
-  gatewayMac,
-  ownMac,
-  service,
-  vip4,
-  vip4b,
-  vip6,
-  withFlows,
-} from './world.ts';
-
-/** Lower than usual, so that packets exceed it that BPF_PROG_TEST_RUN takes. */
-const mtu = 1_280;
-
-const clients4 = [client4, '198.51.100.8'];
-const clients6 = [client6, '2001:db8:c::8'];
-const clientPorts = [40_000, 40_001, 65_535];
-const servicePorts = [9000, 9001];
-const pool = [
-  { address: vip4, port: 9000 },
-  { address: vip4, port: 9001 },
-  { address: vip6, port: 9000 },
-  { address: vip6, port: 9001 },
-  { address: vip4b, port: 9000 },
-];
-
-const mode = fc.constantFrom(Mode.Dr, Mode.Tun);
-const balancerIndex = fc.integer({ min: 0, max: 7 });
-const generation = fc.constantFrom(1, 1, 1, 1, 1, 2);
-
-const balancerOf = (index: number) =>
-  fc.option(
-    fc
-      .record({
-        state: fc.constantFrom(
-          BalancerState.Up,
-          BalancerState.Up,
-          BalancerState.Draining,
-          BalancerState.Down,
-          BalancerState.Dead,
-          BalancerState.Absent,
-        ),
-        generation,
-        v6: fc.boolean(),
-        knownMac: fc.constantFrom(true, true, true, true, false),
-      })
-      .map(({ state, generation: life, v6, knownMac }) =>
-        balancer(index, v6 ? `fd00::1:${index}` : `10.0.1.${index}`, {
-          state,
-          generation: life,
-          ...(knownMac ? {} : { mac: new Uint8Array(6) }),
-        }),
-      ),
-    { nil: undefined, freq: 8 },
-  );
-
-const flow = fc.record({
-  side: fc.integer({ min: 0, max: 1 }),
-  v6: fc.boolean(),
-  port: fc.constantFrom(...clientPorts),
-  service: fc.integer({ min: 0, max: 4 }),
-  table: fc.constantFrom('confirmed' as const, 'unconfirmed' as const),
-  entry: fc.record({
-    balancer: balancerIndex,
-    generation,
-    state: fc.constantFrom(FlowState.Opening, FlowState.Established, FlowState.Closing),
-    mode,
-    lastAck: fc.integer({ min: 0, max: 0xffff_ffff }),
-    lastSeen: fc.integer({ min: 0, max: 999 }),
-  }),
-});
-
-/** A state over fixed addresses, with everything else arbitrary. */
-export const state: fc.Arbitrary<ForwardState> = fc
-  .record({
-    services: fc.tuple(
-      ...pool.map(() =>
-        fc.record({
-          there: fc.constantFrom(true, true, true, true, false),
-          mode,
-          owners: fc.array(fc.oneof({ weight: 6, arbitrary: balancerIndex }, fc.constant(noBalancer)), {
-            minLength: 1,
-            maxLength: 5,
-          }),
-        }),
-      ),
-    ),
-    balancers: fc.tuple(...Array.from({ length: 8 }, (_, index) => balancerOf(index))),
-    flows: fc.array(flow, { maxLength: 12 }),
-  })
-  .map(({ services, balancers, flows }) => {
-    const listed = services.flatMap(({ there, mode: how, owners }, index) => {
-      const { address, port } = pool[index]!;
-      return there ? [service(index, address, port, how, (slot) => owners[slot % owners.length]!)] : [];
-    });
-    const fresh = forwardState({ ...config, mtu }, listed, balancers);
-    return withFlows(
-      fresh,
-      flows.map(({ side, v6, ...rest }) => ({ ...rest, client: (v6 ? clients6 : clients4)[side]! })),
-    );
-  });
+  clientPorts,
+  clients4,
+  clients6,
+  endpointAddress,
+  endpointPort,
+  isV6,
+  natOwner,
+  oftenOwner,
+  servicePorts,
+} from './arbitrary-state.ts';
+import { gatewayMac, ownMac, vip4, vip4b, vip6 } from './world.ts';
 
 const flags = fc.oneof(
   { weight: 4, arbitrary: fc.constant(TcpFlag.Syn) },
@@ -251,6 +151,87 @@ const tcp = fc
     });
   });
 
+/** Frames to be cut into segments, and those that are one. */
+export const segmentBytes = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(0) },
+  { weight: 1, arbitrary: fc.constantFrom(1, 10, 500, 1_219, 1_220, 1_221, 1_240, 9_000) },
+);
+
+/** From the endpoint of a balancer to a client. */
+const answer = fc
+  .record({
+    ethernet,
+    ends,
+    odd: oddities,
+    service: fc.integer({ min: 0, max: 4 }),
+    other: oftenOwner,
+    flags,
+    sequence: u32,
+    acknowledgment: u32,
+    optionWords: fc.integer({ min: 0, max: 2 }),
+    bytes: payload,
+    checksum: fc.option(fc.constantFrom(0, 0xffff), { nil: undefined, freq: 6 }),
+  })
+  .map(({ ethernet: link, ends: at, odd, service: index, other, optionWords, bytes, checksum, ...rest }) => {
+    const v6 = isV6(index);
+    const owner = other ?? natOwner(index);
+    const ip = ipFields({ ...at, v6 }, odd, 20 + optionWords * 4 + bytes);
+    return buildPacket({
+      ethernet: link,
+      ip: { ...ip, source: endpointAddress(owner, v6), destination: ip.source },
+      tcp: {
+        sourcePort: endpointPort(index),
+        destinationPort: at.clientPort,
+        ...rest,
+        options: Array.from({ length: optionWords * 4 }, () => ({ kind: 1, data: new Uint8Array(0) })),
+        ...(checksum === undefined ? {} : { checksum }),
+      },
+      payload: bytesOf(bytes),
+    });
+  });
+
+/** An ICMP error to a client about a packet of it to an endpoint, perhaps cut. */
+const answerError = fc
+  .record({
+    ends,
+    quoter: ends,
+    odd: oddities,
+    service: fc.integer({ min: 0, max: 4 }),
+    other: oftenOwner,
+    type4: fc.constantFrom(IcmpType.Unreachable, IcmpType.Unreachable, IcmpType.TimeExceeded, IcmpType.Echo),
+    type6: fc.constantFrom(
+      Icmpv6Type.PacketTooBig,
+      Icmpv6Type.PacketTooBig,
+      Icmpv6Type.Unreachable,
+      Icmpv6Type.Echo,
+    ),
+    ours: fc.constantFrom(true, true, true, true, false),
+    cut: fc.integer({ min: 0, max: 80 }),
+    whole: fc.boolean(),
+  })
+  .map(
+    ({ ends: at, quoter, odd, service: index, other, type4, type6, ours: sameClient, cut, whole: all }) => {
+      const v6 = isV6(index);
+      const owner = other ?? natOwner(index);
+      const client = addresses({ ...at, v6 }).source;
+      const sent = buildPacket({
+        ip: {
+          ...ipFields({ ...at, v6 }, odd, 20),
+          source: sameClient ? client : addresses({ ...quoter, v6 }).source,
+          destination: endpointAddress(owner, v6),
+        },
+        tcp: { sourcePort: at.clientPort, destinationPort: endpointPort(index) },
+      });
+      const content = all ? sent : sent.subarray(0, cut);
+      return buildPacket({
+        ethernet: ours,
+        ip: { source: endpointAddress(owner, v6), destination: client },
+        icmp: { type: v6 ? type6 : type4, code: 0, mtu: 1_400 },
+        payload: content,
+      });
+    },
+  );
+
 /** What an ICMP error quotes: a packet of the VIP to a client, perhaps cut. */
 const quoted = fc
   .record({
@@ -339,6 +320,8 @@ const noise = fc
 const whole = fc.oneof(
   { weight: 20, arbitrary: tcp },
   { weight: 4, arbitrary: icmp },
+  { weight: 6, arbitrary: answer },
+  { weight: 2, arbitrary: answerError },
   { weight: 1, arbitrary: udpOrOther },
   { weight: 1, arbitrary: noise },
 );

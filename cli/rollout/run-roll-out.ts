@@ -1,0 +1,94 @@
+/** Rolls out from the command line: plan, progress, outcome. */
+import { HeadgateError } from '../../lib/errors/index.ts';
+import { rollOut, type RolloutEvent, type RolloutResult } from '../../node/index.ts';
+import { planTopology, type Topology } from '../../topology/index.ts';
+import type { CommandIo } from '../command.ts';
+import { durationMs } from '../options.ts';
+import { liveView, type RunningCluster } from './find-cluster.ts';
+import { planText } from './plan-text.ts';
+
+export const rolloutOptions = {
+  watch: { type: 'string' },
+  skip: { type: 'string', multiple: true },
+} as const;
+
+export const rolloutOptionsHelp = `  --watch DURATION    how long health is watched after the switch; worse: rolled back. Default 10s, 0s: not at all
+  --skip NODE         leave a node out although it is up; it catches up when it can`;
+
+/** Watching is the default: who wants a change at once can say so. */
+const defaultWatchMs = 10_000;
+
+export interface RolloutChoices {
+  readonly watch?: string | undefined;
+  readonly skip?: readonly string[] | undefined;
+  readonly acceptLoss?: boolean | undefined;
+}
+
+/**
+ * Plans and rolls out `candidate`. Throws what rollOut throws, HEADGATE_ROLLOUT_WOULD_LOSE, _ROLLED_BACK and
+ * _INCOMPLETE. Undefined when there was nothing to do.
+ */
+export async function planAndRollOut(
+  cluster: RunningCluster,
+  candidate: { readonly topology: Topology; readonly text: string },
+  choices: RolloutChoices,
+  io: CommandIo,
+): Promise<RolloutResult | undefined> {
+  const plan = planTopology(cluster.topology, candidate.topology, liveView(cluster));
+  io.out(planText(plan));
+  if (plan.isEmpty && isUniform(cluster, candidate.topology)) return undefined;
+  const lost = plan.connections?.lost ?? 0;
+  if (lost > 0 && choices.acceptLoss !== true)
+    throw new HeadgateError('HEADGATE_ROLLOUT_WOULD_LOSE', `${lost} established connections would be closed`);
+  const result = await rollOut({
+    running: cluster.topology,
+    candidate,
+    base: cluster.stamp,
+    by: cluster.by,
+    connect: cluster.connect,
+    skip: new Set(choices.skip ?? []),
+    watchMs: durationMs('watch', choices.watch) ?? defaultWatchMs,
+    onEvent: (event) => io.out(eventText(event)),
+    signal: io.signal,
+  });
+  if (result.rolledBack !== undefined) {
+    const { why, stamp } = result.rolledBack;
+    throw new HeadgateError(
+      'HEADGATE_ROLLOUT_ROLLED_BACK',
+      `rolled back, as generation ${stamp.generation}: ${why}`,
+    );
+  }
+  if (result.worse !== undefined) io.err(`warning: health is worse than before: ${result.worse}`);
+  if (result.late.length > 0)
+    throw new HeadgateError('HEADGATE_ROLLOUT_INCOMPLETE', `not switched yet: ${result.late.join(', ')}`);
+  io.out(
+    `generation ${result.stamp.generation} (${result.stamp.hash}) runs on ${result.switched.length} nodes`,
+  );
+  return result;
+}
+
+/** Whether every node that answers runs this already, so that there is nothing to roll out. */
+function isUniform({ nodes }: RunningCluster, topology: Topology): boolean {
+  return nodes.every(({ answer }) => answer === undefined || answer.status.topology === topology.hash);
+}
+
+function eventText(event: RolloutEvent): string {
+  switch (event.kind) {
+    case 'begins':
+      return `generation ${event.stamp.generation} (${event.stamp.hash}) to ${event.nodes} nodes`;
+    case 'staged':
+      return `  ${event.node} has staged it`;
+    case 'switched':
+      return `  ${event.node} has switched${event.problem === '' ? '' : `, but: ${event.problem}`}`;
+    case 'skipped':
+      return `  ${event.node} ${event.why}`;
+    case 'late':
+      return `  ${event.node} is late: ${event.why}`;
+    case 'settled':
+      return event.watchMs === 0
+        ? 'every node reports it'
+        : `every node reports it; watching health for ${event.watchMs / 1_000} s`;
+    case 'rolls-back':
+      return `health became worse, rolling back: ${event.why}`;
+  }
+}

@@ -1,0 +1,106 @@
+/** What the commands that edit a topology share: the edit of the file, and its roll-out. */
+import { resolve } from 'node:path';
+import { HeadgateError, isHeadgateError } from '../lib/errors/index.ts';
+import {
+  fileSource,
+  parseTopology,
+  readTopologyText,
+  replaceFile,
+  type Problem,
+  type Topology,
+} from '../topology/index.ts';
+import { exitCodes, type CommandIo } from './command.ts';
+import { findCluster, type RunningCluster } from './rollout/find-cluster.ts';
+import {
+  planAndRollOut,
+  rolloutOptions,
+  rolloutOptionsHelp,
+  type RolloutChoices,
+} from './rollout/run-roll-out.ts';
+import { tellProblems, tellWarnings } from './topology-arguments.ts';
+
+export const changeOptions = { ...rolloutOptions, 'file-only': { type: 'boolean' } } as const;
+
+export const changeOptionsHelp = `The change is made to the text of FILE, planned, and rolled out to every node, which rewrites its own file. When no node
+answers, only FILE is changed; nodes that watch it take it from there.
+
+${rolloutOptionsHelp}
+  --file-only         change FILE and nothing else`;
+
+export interface Change {
+  readonly file: string;
+  readonly edit: (text: string) => string;
+  /** What was done, in a few words: `b2 drains`. */
+  readonly done: string;
+  /** Connections that the change closes are meant. */
+  readonly acceptLoss?: boolean;
+}
+
+export interface Changed {
+  readonly exitCode: number;
+  /** The cluster it was rolled out to, and what runs now. */
+  readonly cluster?: RunningCluster;
+  readonly topology?: Topology;
+}
+
+/**
+ * Edits the text of the file and rolls the result out. An edit whose result would be invalid is refused with every
+ * located problem and exit code 2. The file is only changed when the roll-out stood. Throws HEADGATE_ROLLOUT_*.
+ */
+export async function changeTopology(
+  { file, edit, done, acceptLoss }: Change,
+  choices: RolloutChoices & { readonly 'file-only'?: boolean | undefined },
+  io: CommandIo,
+): Promise<Changed> {
+  const { text, problem } = await readTopologyText(file);
+  if (text === undefined) return { exitCode: tellProblems([problem], io) };
+  let edited: string;
+  try {
+    edited = edit(text);
+  } catch (error) {
+    if (!isHeadgateError(error, 'HEADGATE_TOPOLOGY_INVALID')) throw error;
+    const problems = error.facts['problems'] as readonly Problem[];
+    const isOurs = parseTopology(text, file).topology !== undefined;
+    tellProblems(problems, io);
+    io.err(`${file}: nothing changed: ${isOurs ? 'the result would be invalid' : 'the file is invalid'}`);
+    return { exitCode: exitCodes.usage };
+  }
+  if (edited === text) {
+    io.out(`${file}: nothing to change: ${done} already`);
+    return { exitCode: exitCodes.done };
+  }
+  const result = parseTopology(edited, file);
+  const { topology } = result;
+  const cluster = choices['file-only'] === true ? undefined : await clusterOf(file, io);
+  if (cluster === undefined || topology === undefined) {
+    await replaceFile(file, text, edited);
+    io.out(`${file}: ${done}`);
+  } else {
+    refuseOtherFile(file, text, cluster);
+    await planAndRollOut(cluster, { topology, text: edited }, { ...choices, acceptLoss }, io);
+    // The nodes have written their own files; this may be one of them.
+    await fileSource(resolve(file)).write(edited);
+    io.out(`${file}: ${done}`);
+  }
+  if (result.topology !== undefined) tellWarnings(result.warnings, io);
+  return { exitCode: exitCodes.done, ...(cluster && topology && { cluster, topology }) };
+}
+
+/** Undefined, with a note, when no node answers. */
+async function clusterOf(file: string, io: CommandIo): Promise<RunningCluster | undefined> {
+  try {
+    return await findCluster(file, io);
+  } catch (error) {
+    if (!isHeadgateError(error, 'HEADGATE_ROLLOUT_NO_CLUSTER')) throw error;
+    const why = isHeadgateError(error.cause) ? `: ${error.cause.message}` : '';
+    io.err(`note: ${error.message}${why}; only the file is changed`);
+    return undefined;
+  }
+}
+
+function refuseOtherFile(file: string, text: string, { topology, stamp }: RunningCluster): void {
+  const own = parseTopology(text, file).topology;
+  if (own?.hash === topology.hash) return;
+  const message = `${file} is ${own?.hash ?? 'invalid'}, generation ${stamp.generation} of the cluster is ${topology.hash}`;
+  throw new HeadgateError('HEADGATE_ROLLOUT_FILE_DIFFERS', message);
+}

@@ -1,0 +1,42 @@
+import { loadTopology, planExitCode, planTopology } from '../topology/index.ts';
+import type { Command } from './command.ts';
+import { parseOptions, usageError } from './options.ts';
+import { findCluster, liveView } from './rollout/find-cluster.ts';
+import { planText } from './rollout/plan-text.ts';
+
+/** Says what a topology would change, before anything does. */
+export const topologyPlan: Command = {
+  name: 'topology plan',
+  summary: 'say what a changed topology would do, before anything changes',
+  help: `usage: headgate topology plan NEW [--cluster FILE] [--json]
+       headgate topology plan OLD NEW [--json]
+
+With NEW alone it is compared with what the running cluster has, and the established connections are counted. The cluster
+is found through the nodes in NEW and its secret, or in the file of --cluster. With OLD and NEW nobody is asked.
+
+  --cluster FILE   a topology through which to find the running cluster
+  --json           one JSON object
+
+Exit codes: 0 no change, 3 changes, 4 connections would be lost.
+
+example: headgate topology plan new.yaml`,
+  async run(args, io) {
+    const { values, positionals } = parseOptions(args, {
+      cluster: { type: 'string' },
+      json: { type: 'boolean' },
+    });
+    const [first, second] = positionals;
+    if (first === undefined || positionals.length > 2)
+      throw usageError(`expected NEW, or OLD and NEW, got ${positionals.length} files`);
+    const { topology } = await loadTopology(second ?? first);
+    let plan;
+    if (second === undefined) {
+      const cluster = await findCluster(values.cluster ?? first, io);
+      plan = planTopology(cluster.topology, topology, liveView(cluster));
+    } else {
+      plan = planTopology((await loadTopology(first)).topology, topology);
+    }
+    io.out(values.json ? JSON.stringify(plan) : planText(plan));
+    return planExitCode(plan);
+  },
+};

@@ -1,0 +1,110 @@
+import { pino } from 'pino';
+import type { ExecutionContext } from 'ava';
+import { RawPlane, whyNotRaw, type RawPlaneOptions } from '../../../director/raw/index.ts';
+import { isHeadgateError } from '../../../lib/errors/index.ts';
+import { IPPROTO_RAW } from '../../../lib/linux/index.ts';
+import { buildPacket, ipBytes, TcpFlag } from '../../../lib/packet/index.ts';
+import { openRawSocket } from '../../../lib/raw-socket/index.ts';
+import { ManualClock } from '../../manual-clock.ts';
+import { ip, ownNamespaces } from '../../lib/linux/bpf/own-namespaces.ts';
+import { testUnless } from '../../test-unless.ts';
+import { until } from '../../until.ts';
+import { balancer, collectingLog, service, table, topology } from '../fixtures.ts';
+
+const missing = whyNotRaw() ?? (process.getuid?.() === 0 ? undefined : 'network namespaces need root');
+const namespaces = missing === undefined ? ownNamespaces() : undefined;
+const planeTest = testUnless(missing ?? (namespaces?.available === false ? namespaces.reason : undefined));
+if (namespaces?.available === true) ip('link set lo up');
+
+const vip = '127.0.0.10';
+const client = '127.0.0.99';
+const chat = service('chat', { listen: { host: vip, port: 9000 } });
+const nodes = [balancer('b1', { host: '127.0.1.1' }), balancer('b2', { host: '127.0.1.2' })];
+
+function open(t: ExecutionContext, options: Partial<RawPlaneOptions> = {}) {
+  const clock = new ManualClock();
+  const plane = new RawPlane({
+    hosts: ['127.0.0.1'],
+    clock,
+    random: () => 0.5,
+    log: pino({ level: 'silent' }),
+    modeOf: () => 'tun',
+    capacity: { confirmed: 10, unconfirmed: 10 },
+    ...options,
+  });
+  t.teardown(() => plane.close());
+  const sender = openRawSocket({ family: 4, protocol: IPPROTO_RAW, headerIncluded: true });
+  t.teardown(() => sender.close());
+  const say = (port: number, flags: number) => {
+    const tcp = { sourcePort: port, destinationPort: 9000, flags, sequence: 1, acknowledgment: 5 };
+    sender.send(buildPacket({ ip: { source: client, destination: vip }, tcp }), vip);
+  };
+  return { clock, plane, say };
+}
+
+planeTest('the capacity is said, with the ports and balancers it comes from', async (t) => {
+  const { log, lines } = collectingLog();
+  const { plane } = open(t, {
+    log,
+    modeOf: () => 'fullnat',
+    ports: { first: 24_000, last: 24_099 },
+    capacity: { confirmed: 1_000, unconfirmed: 10 },
+  });
+  await plane.apply(table(topology(nodes, [chat])));
+  t.is(plane.stats().limit, 200);
+  t.regex(String(lines[0]?.['msg']), /at most 200 connections \(source ports 24000 to 24099/);
+});
+
+planeTest(
+  'in tun the word of the balancer confirms flows and ends them; draining waits for the last one',
+  async (t) => {
+    const { clock, plane, say } = open(t);
+    await plane.apply(table(topology(nodes, [chat])));
+    say(1, TcpFlag.Syn);
+    say(1, TcpFlag.Ack);
+    await until(() => plane.stats().total.connections === 1, 'the flow');
+    const found = plane.find('chat', { host: client, port: 1 })!;
+    t.deepEqual([found.mode, found.state, found.confirmed], ['tun', 'established', false]);
+    t.deepEqual(plane.flows(10), [{ service: 'chat', client: `${client}:1`, balancer: found.balancer }]);
+    const word = { service: 'chat', confirmed: [], disowned: [] };
+    const clients = [{ address: ipBytes(client), port: 1 }];
+    const other = found.balancer.startsWith('b1') ? 'b2@127.0.1.2' : 'b1@127.0.1.1';
+    plane.report(other, { ...word, confirmed: clients });
+    t.false(plane.find('chat', { host: client, port: 1 })!.confirmed, 'another one has nothing to say');
+    plane.report(found.balancer, { ...word, confirmed: clients });
+    t.true(plane.find('chat', { host: client, port: 1 })!.confirmed);
+    t.deepEqual(plane.stats().balancers, { [found.balancer]: 1 });
+
+    let drained = false;
+    const draining = plane.drain().then(() => (drained = true));
+    say(2, TcpFlag.Syn);
+    await until(() => plane.stats().refusedFull === 1, 'the new one to be refused');
+    clock.advance(2_000);
+    t.false(drained);
+    plane.report(found.balancer, { ...word, disowned: clients });
+    t.is(plane.find('chat', { host: client, port: 1 }), undefined);
+    clock.advance(2_000);
+    await draining;
+  },
+);
+
+planeTest(
+  'a VIP that is not on this machine, and a balancer of another family, are told; all else is applied',
+  async (t) => {
+    const { plane, say } = open(t);
+    const elsewhere = service('other', {
+      listen: { host: '192.0.2.1', port: 9000 },
+      balancers: ['b1', 'b2'],
+    });
+    const away = await t.throwsAsync(plane.apply(table(topology(nodes, [chat, elsewhere]))));
+    t.true(isHeadgateError(away, 'HEADGATE_DIRECTOR_APPLY'));
+    t.true(isHeadgateError(away.cause, 'HEADGATE_LINUX_SYSCALL'));
+    say(1, TcpFlag.Syn);
+    await until(() => plane.stats().services['chat']?.accepted === 1, 'the SYN to be forwarded');
+    const strange = [balancer('b1', { host: 'fd00::1' })];
+    const family = await t.throwsAsync(plane.apply(table(topology(strange, [chat]))));
+    t.true(isHeadgateError(family.cause, 'HEADGATE_RAW_FAMILY'));
+    say(2, TcpFlag.Syn);
+    await until(() => plane.stats().services['chat']?.refusedNoBalancer === 1, 'the SYN to be refused');
+  },
+);
