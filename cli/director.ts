@@ -1,18 +1,48 @@
-import { startDirector } from '../director/index.ts';
-import type { Command } from './command.ts';
+import { detachDirector, startDirector } from '../director/index.ts';
+import { environment } from '../node/index.ts';
+import { findSelf, loadTopology, ownAddresses } from '../topology/index.ts';
+import { exitCodes, type Command, type CommandIo } from './command.ts';
 import { nodeOptionsHelp, nodeSignalsHelp, runNodeCommand } from './node-options.ts';
+import { parseOptions, usageError } from './options.ts';
 
 export const directorCommand: Command = {
   name: 'director',
   summary: 'run a director: takes clients on the VIP and forwards them to balancers',
   help: `Usage: headgate director --topology FILE [--node NAME]
+       headgate director --detach --topology FILE [--node NAME]
 
-Runs one director of the topology in the foreground until it is told to end.
+Runs one director of the topology in the foreground until it is told to end. What it forwards in the kernel (dr, tun,
+nat) goes on when it has ended, and the next start takes it over.
+
+  --detach            end that too: take the program off its interface, and tables and flows away. Connections
+                      forwarded so end; stop the director first
 
 ${nodeOptionsHelp}
 
 ${nodeSignalsHelp}
 
 Example: headgate director --topology /etc/headgate/topology.yaml --node d1`,
-  run: (args, io) => runNodeCommand('director', startDirector, args, io),
+  run: (args, io) =>
+    args.includes('--detach') ? detach(args, io) : runNodeCommand('director', startDirector, args, io),
 };
+
+async function detach(args: readonly string[], io: CommandIo): Promise<number> {
+  const { values, positionals } = parseOptions(args, {
+    detach: { type: 'boolean' },
+    topology: { type: 'string' },
+    node: { type: 'string' },
+  });
+  if (positionals.length > 0) throw usageError(`unexpected argument ${positionals[0]}`);
+  const file = values.topology ?? io.env[environment.topology];
+  if (file === undefined)
+    throw usageError('which topology?', 'give --topology FILE or set HEADGATE_TOPOLOGY');
+  const { topology } = await loadTopology(file);
+  const director = findSelf(topology, 'director', ownAddresses(), values.node);
+  const removed = detachDirector(io.env, topology, director);
+  io.out(
+    removed
+      ? `director ${director.name}: the program, its tables and its flows are gone`
+      : `director ${director.name}: there is nothing to remove`,
+  );
+  return exitCodes.done;
+}

@@ -80,16 +80,24 @@ async function askRemote(file: string, question: Json, env: Readonly<NodeJS.Proc
 
 /** One service's explanation as a few lines for people. */
 export function renderExplanation(explained: ExplainedClient): string {
-  const { service, listen, client, hash, slot, slots, balancer, endpoint, eligible, others, established } =
+  const { service, listen, client, mode, hash, slot, slots, balancer, endpoint, eligible, others } =
     explained;
   return [
-    `${client} to service ${service} (${listen})`,
+    `${client} to service ${service} (${listen}), forwarding: ${mode}`,
     `  hash          ${hash}, slot ${slot} of ${slots}`,
     `  balancer      ${balancer === null ? 'none: a new connection is refused' : `${balancer} (${endpoint})`}`,
     ...list('eligible', eligible, (each) => `${each.balancer}: weight ${each.weight}, ${each.slots} slots`),
     ...list('not eligible', others, (each) => `${each.balancer}: ${each.why}`),
-    `  established   ${established ?? 'no connection of this client now'}`,
+    `  established   ${establishedText(explained)}`,
   ].join('\n');
+}
+
+/** Where the client is now, and whether that is sure to stay so. */
+function establishedText({ established, flow }: ExplainedClient): string {
+  if (established === null) return 'no connection of this client now';
+  if (flow === null) return established;
+  const sure = flow.confirmed ? 'confirmed' : 'not confirmed yet';
+  return `${established} (flow entry: ${flow.mode}, ${flow.state}, ${sure})`;
 }
 
 function list<Item>(label: string, items: readonly Item[], tell: (item: Item) => string): readonly string[] {

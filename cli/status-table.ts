@@ -1,6 +1,7 @@
 /** A ClusterStatus as a table for people. Pure. */
 import type { ClusterStatus, NodeAnswer, WatchedNode } from '../node/index.ts';
 import type { Tier } from '../topology/index.ts';
+import { forwardingLines } from './forwarding-lines.ts';
 
 const tierNames: Readonly<Record<Tier, string>> = {
   director: 'director',
@@ -13,7 +14,9 @@ interface View {
   readonly seen: WatchedNode;
 }
 
-/** Header and rows, aligned, then one line for every node that could not be asked. */
+/**
+ * Header and rows, aligned, then one line for every node that could not be asked, then how directors forward packets.
+ */
 export function renderStatus(cluster: ClusterStatus): string {
   const views = cluster.nodes.flatMap(({ node, status }) =>
     (status?.watches ?? []).map((seen): View => ({ watcher: node, seen })),
@@ -39,7 +42,8 @@ export function renderStatus(cluster: ClusterStatus): string {
   const problems = cluster.nodes
     .filter(({ problem }) => problem !== '')
     .map(({ node, problem }) => `${node}: ${problem}`);
-  return [align([header, ...rows], new Set([3, 4, 5])), ...rolloutLines(cluster), ...problems].join('\n');
+  const table = align([header, ...rows], new Set([3, 4, 5]));
+  return [table, ...rolloutLines(cluster), ...problems, ...forwardingLines(cluster.nodes)].join('\n');
 }
 
 /** Nothing while every node that answers holds the same roll-out; else what each group holds, and what is staged. */

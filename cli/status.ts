@@ -24,7 +24,8 @@ to collect it (its admin socket admits only its own user); with it, every node i
 
 Columns: STATE is what the tier in front thinks (up, down, unknown: not answered yet), with draining, full or
 no upstream behind it; MISSES are unanswered heartbeats in a row; TOPOLOGY is the content hash the node runs.
-A * marks a hash that differs from the one of the side that asked.
+A * marks a hash that differs from the one of the side that asked. Below the table: the mode of each service on
+directors that forward packets, how full their flow tables are, and counters of what did not get through.
 
 Example: headgate status --watch`,
   async run(args, io) {

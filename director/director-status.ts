@@ -1,5 +1,5 @@
 import type { Heartbeats } from '../lib/heartbeat/index.ts';
-import type { TierStatus, WatchedNode } from '../node/index.ts';
+import type { ForwardingStatus, TierStatus, WatchedNode } from '../node/index.ts';
 import type { Topology } from '../topology/index.ts';
 import { balancerId } from './balancer-identity.ts';
 import type { PlaneStats } from './plane.ts';
@@ -13,6 +13,7 @@ export interface StatusInput {
   readonly stats: PlaneStats;
   readonly draining: boolean;
   readonly newPerSecond: number;
+  readonly forwarding: ForwardingStatus;
 }
 
 /** What a director tells of itself. */
@@ -33,6 +34,7 @@ export function directorStatus(input: StatusInput): TierStatus {
       ...counters,
       suspectsItself: input.suspectsItself ? 1 : 0,
     },
+    forwarding: input.forwarding,
     watches: [
       ...topology.balancers.map((balancer) =>
         watched(input, balancerId(balancer), balancer.name, balancer.state === 'drain'),

@@ -3,17 +3,21 @@ import { every, type Clock, type Timer } from '../lib/clock/index.ts';
 import { describeError, HeadgateError } from '../lib/errors/index.ts';
 import type { Heartbeats } from '../lib/heartbeat/index.ts';
 import { RateMeter, type TierContext, type TierNode, type TierStatus } from '../node/index.ts';
-import type { Topology } from '../topology/index.ts';
+import type { Director, Topology } from '../topology/index.ts';
 import { Alarms } from './alarms.ts';
-import { heartbeatTarget } from './balancer-identity.ts';
+import { balancerId, heartbeatTarget } from './balancer-identity.ts';
+import { CompositePlane } from './composite-plane.ts';
 import { directorStatus } from './director-status.ts';
 import { explainHandler, explainMethod } from './explain-request.ts';
 import { FlowReports } from './flow-reports.ts';
 import { buildForwardingTable, type ForwardingTable } from './forwarding-table.ts';
 import type { DirectorParts } from './parts.ts';
-import type { ForwardingPlane } from './plane.ts';
+import { ModeKeeper } from './mode-keeper.ts';
+import type { PacketPlane, PacketPlaneKind } from './packet-planes.ts';
 import { createProxyPlane } from './proxy/index.ts';
 import { afterTopologyChange, withConnections, type RemovedBalancer } from './removed-balancers.ts';
+import { remember } from './remembered.ts';
+import { forwardingStatus } from './status-forwarding.ts';
 import { logTableChange } from './table-log.ts';
 
 /** How often counts are sampled and forgotten things are looked for. */
@@ -28,7 +32,7 @@ export async function startDirectorWith(context: TierContext, parts: DirectorPar
       `there is no director ${node} in the topology`,
     );
   }
-  const director = new DirectorNode(context, parts, me.host);
+  const director = new DirectorNode(context, parts, me);
   try {
     await director.start();
   } catch (error) {
@@ -42,7 +46,11 @@ class DirectorNode implements TierNode {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #heartbeats: Heartbeats;
-  readonly #plane: ForwardingPlane;
+  readonly #plane: CompositePlane;
+  readonly #modes: ModeKeeper;
+  readonly #kinds: readonly PacketPlaneKind[];
+  readonly #director: Director;
+  readonly #startedMs: number;
   readonly #flowReports: FlowReports;
   readonly #meter: RateMeter;
   readonly #alarms: Alarms;
@@ -56,9 +64,12 @@ class DirectorNode implements TierNode {
   #draining = false;
   #closed = false;
 
-  constructor(context: TierContext, parts: DirectorParts, host: string) {
+  constructor(context: TierContext, parts: DirectorParts, director: Director) {
     const { topology, node, key, control, log, clock, generations } = context;
     this.#topology = topology;
+    this.#director = director;
+    this.#kinds = parts.packetPlanes ?? [];
+    this.#startedMs = clock.now();
     this.#clock = clock;
     this.#log = log;
     this.#meter = new RateMeter(clock);
@@ -73,25 +84,59 @@ class DirectorNode implements TierNode {
       onConnection: (id, connection) => this.#flowReports.connected(id, connection),
     });
     this.#flowReports = new FlowReports({ plane: () => this.#plane, log });
-    this.#plane = createProxyPlane({
+    const proxy = createProxyPlane({
       ...parts,
-      host,
+      resetsPerSecond: parts.resetsPerSecond ?? topology.flows.resetsPerSecond,
+      host: director.host,
       clock,
       log,
       onConnectFailure: (id) => this.#heartbeats.probeNow(id),
     });
+    this.#plane = new CompositePlane({
+      proxy,
+      kinds: this.#kinds,
+      clock,
+      open: (kind) =>
+        this.#modes.open(kind, () =>
+          kind.open({
+            director,
+            topology: this.#topology,
+            tier: context,
+            proxied: (service) => proxy.clients(service),
+            onChange: () => this.#refreshSoon(),
+          }),
+        ),
+      onOpened: (plane) => this.#opened(plane),
+    });
+    this.#modes = new ModeKeeper(
+      {
+        director,
+        kinds: this.#kinds,
+        plane: (kind) => this.#plane.plane(kind),
+        running: (mode) => this.#plane.planeOf(mode),
+        memories: () => this.#plane.packetPlanes.map(({ memory }) => memory),
+        health: (id) => this.#heartbeats.health(id),
+        clock,
+        log,
+      },
+      topology,
+    );
     this.#table = this.#buildTable();
     control.handle(
       explainMethod,
       explainHandler(
         () => this.#table,
-        () => this.#plane.flows(this.#plane.stats().limit),
+        (service, client) => this.#plane.find(service, client),
       ),
     );
   }
 
   async start(): Promise<void> {
-    logTableChange(this.#log, this.#topology, undefined, this.#table);
+    // What an earlier process left goes on, whether a service wants it or not: flows may be in it.
+    for (const kind of this.#kinds)
+      if (kind.isPinned(this.#topology, this.#director)) this.#plane.plane(kind);
+    this.#table = this.#buildTable();
+    logTableChange(this.#log, this.#modes.choices, undefined, this.#table);
     await this.#plane.apply(this.#table);
     this.#setTargets();
     this.#housekeeping = every(this.#clock, housekeepingMs, () => this.#keepHouse(), true);
@@ -102,6 +147,11 @@ class DirectorNode implements TierNode {
     if (this.#closed) return;
     this.#removed = afterTopologyChange(this.#removed, this.#topology, topology);
     this.#topology = topology;
+    this.#modes.setTopology(topology);
+    for (const plane of this.#plane.packetPlanes) {
+      plane.setTopology(topology);
+      plane.expect(this.#hosts());
+    }
     this.#heartbeats.setSettings(topology.heartbeat);
     this.#forgetRemoved();
     this.#setTargets();
@@ -118,6 +168,7 @@ class DirectorNode implements TierNode {
       stats,
       draining: this.#draining,
       newPerSecond: this.#meter.perSecond(stats.total.accepted),
+      forwarding: forwardingStatus(this.#topology, this.#modes.choices, this.#plane.detail()),
     });
     return { ...status, counters: { ...status.counters, ...this.#flowReports.stats } };
   }
@@ -141,13 +192,41 @@ class DirectorNode implements TierNode {
     this.#refresh ??= this.#clock.after(0, () => void this.#applyTable());
   }
 
+  /** Balancers that an earlier process knew and the topology has no more keep what they have. */
+  #opened(plane: PacketPlane): void {
+    const present = new Set(this.#topology.balancers.map(balancerId));
+    const known = new Set(this.#removed.map(({ id }) => id));
+    const left = plane.memory.balancers.filter(({ id }) => !present.has(id) && !known.has(id));
+    this.#removed = [
+      ...this.#removed,
+      ...left.map(({ id, target }) => ({ id, name: id.slice(0, id.indexOf('@')), target })),
+    ];
+    plane.expect(this.#hosts());
+    this.#flowReports.relist();
+  }
+
+  #hosts(): readonly string[] {
+    return this.#topology.balancers.map(({ host }) => host);
+  }
+
   #buildTable(previous?: ForwardingTable): ForwardingTable {
+    this.#modes.update();
+    const { intervalMs, misses, deadAfterMs } = this.#topology.heartbeat;
     return buildForwardingTable(
       {
         topology: this.#topology,
         health: (id) => this.#heartbeats.health(id),
         removed: this.#removed.map(({ id }) => id),
         suspectsItself: this.#heartbeats.suspectsItself,
+        modes: this.#modes.modes,
+        obstacle: (balancer, mode) => this.#modes.obstacle(balancer, mode),
+        remembered: remember({
+          memories: this.#plane.packetPlanes.map(({ memory }) => memory),
+          health: (id) => this.#heartbeats.health(id),
+          ageMs: this.#clock.now() - this.#startedMs,
+          eligibleMs: intervalMs * misses,
+          deadMs: deadAfterMs,
+        }),
         wallMs: Date.now(),
       },
       previous,
@@ -160,7 +239,7 @@ class DirectorNode implements TierNode {
     this.#refresh = undefined;
     const table = this.#buildTable(this.#table);
     if (table === this.#table && !this.#incomplete) return;
-    logTableChange(this.#log, this.#topology, this.#table, table);
+    logTableChange(this.#log, this.#modes.choices, this.#table, table);
     this.#table = table;
     this.#incomplete = false;
     try {

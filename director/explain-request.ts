@@ -1,9 +1,9 @@
-import { parseEndpoint } from '../lib/address/index.ts';
+import { parseEndpoint, type Endpoint } from '../lib/address/index.ts';
 import type { Json, RequestHandler } from '../lib/control/index.ts';
 import { HeadgateError } from '../lib/errors/index.ts';
 import { explain, type Explanation } from './explain.ts';
 import type { ForwardingTable } from './forwarding-table.ts';
-import type { Flow } from './plane.ts';
+import type { FoundFlow } from './plane.ts';
 
 /** Control request `{client: 'HOST:PORT', service?: NAME}`; the answer is `{explanations: ExplainedClient[]}`. */
 export const explainMethod = 'explain';
@@ -12,10 +12,15 @@ export const explainMethod = 'explain';
 export interface ExplainedClient extends Explanation {
   /** Id of the balancer that the client's established connection is on; null when it has none. */
   readonly established: string | null;
+  /** The entry of that connection; null when it has none. */
+  readonly flow: Omit<FoundFlow, 'balancer'> | null;
 }
 
 /** Answers from the running table. Throws HEADGATE_DIRECTOR_EXPLAIN_REQUEST and HEADGATE_DIRECTOR_NO_SERVICE. */
-export function explainHandler(table: () => ForwardingTable, flows: () => readonly Flow[]): RequestHandler {
+export function explainHandler(
+  table: () => ForwardingTable,
+  find: (service: string, client: Endpoint) => FoundFlow | undefined,
+): RequestHandler {
   return (body) => {
     const { client, service } = readRequest(body);
     const endpoint = parseEndpoint(client);
@@ -28,11 +33,12 @@ export function explainHandler(table: () => ForwardingTable, flows: () => readon
         `there is no service "${service.slice(0, 60)}"`,
       );
     }
-    const own = flows().filter((flow) => flow.client === explanations[0]?.client);
-    const answer: ExplainedClient[] = explanations.map((explanation) => ({
-      ...explanation,
-      established: own.find((flow) => flow.service === explanation.service)?.balancer ?? null,
-    }));
+    const answer: ExplainedClient[] = explanations.map((explanation) => {
+      const found = find(explanation.service, endpoint);
+      if (found === undefined) return { ...explanation, established: null, flow: null };
+      const { balancer, mode, state, confirmed } = found;
+      return { ...explanation, established: balancer, flow: { mode, state, confirmed } };
+    });
     return { explanations: answer.map((explanation) => ({ ...explanation })) };
   };
 }

@@ -1,6 +1,7 @@
 import { addressBytes, formatEndpoint, type Endpoint } from '../lib/address/index.ts';
 import { FlowHasher, hashHex, hashKeyFromHex, slotCounts } from '../lib/maglev/index.ts';
 import { standingTexts, type Standing } from './eligibility.ts';
+import type { ServiceMode } from './forwarding-mode.ts';
 import type { ForwardingTable, ServiceForwarding } from './forwarding-table.ts';
 import { pickBalancer } from './pick.ts';
 
@@ -10,6 +11,8 @@ export interface Explanation {
   /** The VIP. */
   readonly listen: string;
   readonly client: string;
+  /** How new connections are forwarded. */
+  readonly mode: ServiceMode;
   /** SipHash-1-3 of the client, 16 hexadecimal digits. */
   readonly hash: string;
   readonly slot: number;
@@ -48,6 +51,7 @@ function explainService(table: ForwardingTable, service: ServiceForwarding, clie
     service: service.name,
     listen: formatEndpoint(service.listen),
     client: formatEndpoint(client),
+    mode: service.mode,
     hash: hashHex(hasher.hash(addressBytes(client.host), client.port)),
     slot,
     slots: maglev.size,

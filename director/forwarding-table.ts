@@ -6,6 +6,7 @@ import { buildMaglevTable, hashKeyFromHex, type MaglevNode, type MaglevTable } f
 import { isDrainOver, type Balancer, type Service, type Topology } from '../topology/index.ts';
 import { balancerId, serviceEndpoint } from './balancer-identity.ts';
 import { standingOf, type Standing } from './eligibility.ts';
+import type { ServiceMode } from './forwarding-mode.ts';
 
 /** One balancer as one service sees it. */
 export interface ForwardingBalancer {
@@ -16,6 +17,8 @@ export interface ForwardingBalancer {
   readonly endpoint: Endpoint;
   readonly weight: number;
   readonly standing: Standing;
+  /** Whether it confirms and disowns its connections itself: it speaks headgate. */
+  readonly confirms: boolean;
 }
 
 /** How a plane treats the connections of a service. */
@@ -32,7 +35,8 @@ export interface ServiceForwarding {
   readonly name: string;
   /** The VIP. */
   readonly listen: Endpoint;
-  readonly mode: 'proxy';
+  /** How new connections are forwarded; established ones stay in the mode they began with. */
+  readonly mode: ServiceMode;
   readonly settings: ForwardingSettings;
   /** Every balancer of the service, ordered by name. */
   readonly balancers: readonly ForwardingBalancer[];
@@ -60,8 +64,22 @@ export interface TableInput {
   readonly removed: readonly string[];
   /** The monitor doubts its own sight: nobody is dead until it has cleared up. */
   readonly suspectsItself: boolean;
+  /** Mode in force by service; default: what the topology says, and proxy for auto. */
+  readonly modes?: ReadonlyMap<string, ServiceMode>;
+  /** What keeps packets of a service from a balancer, whatever its health. */
+  readonly obstacle?: (balancer: Balancer, mode: ServiceMode) => Standing | undefined;
+  /** What an earlier process knew, as long as there is no verdict of the own monitor. */
+  readonly remembered?: Remembered;
   /** Wall clock, milliseconds since 1970: what drains until then is closed. Undefined: no deadline has passed. */
   readonly wallMs?: number;
+}
+
+/** Health as the earlier process of this director left it. */
+export interface Remembered {
+  /** Whether a balancer got new connections of a service. */
+  wasEligible(service: Service, balancer: string): boolean;
+  /** Whether a balancer was dead, or is taken for dead because it has not come back. */
+  isDead(balancer: string): boolean;
 }
 
 /**
@@ -69,11 +87,11 @@ export interface TableInput {
  * changed), so that a plane sees by identity what it has to apply, and no Maglev table is built twice.
  */
 export function buildForwardingTable(input: TableInput, previous?: ForwardingTable): ForwardingTable {
-  const { topology, health, suspectsItself } = input;
+  const { topology, suspectsItself } = input;
   const byName = new Map(topology.balancers.map((balancer) => [balancer.name, balancer]));
   const removed = [...input.removed].sort();
   const gone = [...new Set([...topology.balancers.map(balancerId), ...removed])].filter(
-    (id) => !suspectsItself && health(id)?.dead === true,
+    (id) => !suspectsItself && isDead(input, id),
   );
   // A deadline is the operator's word: it holds whatever the monitor thinks.
   const over = topology.balancers
@@ -82,16 +100,18 @@ export function buildForwardingTable(input: TableInput, previous?: ForwardingTab
   const dead = [...new Set([...gone, ...over])].sort();
   const known = previous?.hashKey === topology.hashKey ? previous.services.map(({ maglev }) => maglev) : [];
   const services = topology.services.map((service) => {
+    const mode =
+      input.modes?.get(service.name) ?? (service.forwarding === 'auto' ? 'proxy' : service.forwarding);
     const balancers = service.balancers
       .flatMap((name) => byName.get(name) ?? [])
-      .map((balancer) => forwardingBalancer(balancer, service, health(balancerId(balancer))))
+      .map((balancer) => forwardingBalancer(balancer, service, mode, input))
       .sort((one, other) => (one.name < other.name ? -1 : 1));
     const owners = balancers.filter(({ standing }) => standing === 'eligible');
     const maglev = reuseOrBuild(owners, topology.hashKey, known);
     const fresh: ServiceForwarding = {
       name: service.name,
       listen: service.listen,
-      mode: 'proxy',
+      mode,
       settings: settingsOf(service),
       balancers,
       maglev,
@@ -107,15 +127,29 @@ export function buildForwardingTable(input: TableInput, previous?: ForwardingTab
 function forwardingBalancer(
   balancer: Balancer,
   service: Service,
-  health: TargetHealth | undefined,
+  mode: ServiceMode,
+  { health, obstacle, remembered }: TableInput,
 ): ForwardingBalancer {
+  const id = balancerId(balancer);
   return {
-    id: balancerId(balancer),
+    id,
     name: balancer.name,
     endpoint: serviceEndpoint(balancer, service),
     weight: balancer.weight,
-    standing: standingOf(balancer, health, service.name),
+    standing: standingOf(balancer, health(id), {
+      service: service.name,
+      mode,
+      wasEligible: remembered?.wasEligible(service, id) ?? false,
+      obstacle: obstacle?.(balancer, mode),
+    }),
+    confirms: balancer.probe.kind === 'headgate',
   };
+}
+
+function isDead({ health, remembered }: TableInput, id: string): boolean {
+  const known = health(id);
+  if (known !== undefined && known.state !== 'unknown') return known.dead;
+  return remembered?.isDead(id) ?? false;
 }
 
 function settingsOf(service: Service): ForwardingSettings {

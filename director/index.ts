@@ -17,5 +17,7 @@ export { explain, type Explanation } from './explain.ts';
 export { explainMethod, type ExplainedClient } from './explain-request.ts';
 export { balancerId } from './balancer-identity.ts';
 export { standingTexts, type Standing } from './eligibility.ts';
+export { detachDirector } from './xdp/index.ts';
+export type { ServiceMode } from './forwarding-mode.ts';
 export type { Flow, ForwardingPlane, PlaneServiceStats, PlaneStats } from './plane.ts';
 export { createProxyPlane, type ProxyPlaneOptions } from './proxy/index.ts';

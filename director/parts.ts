@@ -1,6 +1,7 @@
 import type { Endpoint } from '../lib/address/index.ts';
 import type { Heartbeats, HeartbeatsOptions } from '../lib/heartbeat/index.ts';
 import type { CreateRelay } from '../lib/relay/index.ts';
+import type { PacketPlaneKind } from './packet-planes.ts';
 
 /** What a director is made of; tests bring their own. */
 export interface DirectorParts {
@@ -12,6 +13,8 @@ export interface DirectorParts {
   readonly limit: number;
   /** From 0 (included) to 1. */
   readonly random: () => number;
+  /** Planes that forward packets; default: none. */
+  readonly packetPlanes?: readonly PacketPlaneKind[];
   /** How fast connections to dead balancers are ended; default 5,000. */
   readonly resetsPerSecond?: number;
 }

@@ -1,5 +1,8 @@
 /** A forwarding plane carries out a forwarding table. Planes: proxy, and those that forward packets. */
+import type { Endpoint } from '../lib/address/index.ts';
 import type { FlowReport } from '../lib/flow-report/index.ts';
+import type { HeartbeatTarget } from '../lib/heartbeat/index.ts';
+import type { ServiceMode } from './forwarding-mode.ts';
 import type { ForwardingTable } from './forwarding-table.ts';
 
 /** Each counts from start; the comment says whether it is expected to move in production. */
@@ -37,6 +40,35 @@ export interface Flow {
   readonly balancer: string;
 }
 
+/** A flow as a plane finds it when it is asked for one client. */
+export interface FoundFlow {
+  /** Id of the balancer. */
+  readonly balancer: string;
+  readonly mode: ServiceMode;
+  readonly state: 'opening' | 'established' | 'closing';
+  /** Whether it is sure to stay: in the table that nothing pushes out. */
+  readonly confirmed: boolean;
+}
+
+/** One line per fact, for status. */
+export interface PlaneDetail {
+  /** `proxy`, `xdp native on eth0`. */
+  readonly plane: string;
+  readonly flows?: { readonly confirmed: number; readonly unconfirmed: number; readonly capacity: number };
+}
+
+/** What the maps of an earlier process of this director say; empty when there was none. */
+export interface PlaneMemory {
+  /** Mode in force by VIP, `host:port`. */
+  readonly modes: ReadonlyMap<string, ServiceMode>;
+  /** Ids of the balancers that got new connections, by VIP. */
+  readonly eligible: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Ids of balancers that were dead. */
+  readonly dead: ReadonlySet<string>;
+  /** Every balancer that was known, and how it is asked whether it lives. */
+  readonly balancers: readonly { readonly id: string; readonly target: HeartbeatTarget }[];
+}
+
 export interface ForwardingPlane {
   readonly name: string;
   /**
@@ -47,11 +79,14 @@ export interface ForwardingPlane {
   stats(): PlaneStats;
   /** At most `most` flows. */
   flows(most: number): readonly Flow[];
+  /** The flow of one client with a service, if there is one. */
+  find(service: string, client: Endpoint): FoundFlow | undefined;
+  detail(): readonly PlaneDetail[];
   /**
    * Takes a balancer's word about its connections, as FlowReport says. Reports of one balancer come in order. Planes that
    * end connections themselves have no use for it, and then no balancer is asked for reports.
    */
-  report?(balancer: string, report: FlowReport): void;
+  readonly report?: ((balancer: string, report: FlowReport) => void) | undefined;
   /** Takes nothing new; resolves when the last flow has ended. */
   drain(): Promise<void>;
   /** Ends everything. Idempotent. */

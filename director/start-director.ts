@@ -4,6 +4,7 @@ import { encodeProxyHeader } from '../lib/proxy-protocol/index.ts';
 import { connectionLimit, createNodeRelay } from '../lib/relay/index.ts';
 import type { StartTier } from '../node/index.ts';
 import { startDirectorWith } from './director.ts';
+import { xdpKind } from './xdp/index.ts';
 
 /**
  * Starts a director of the topology: listens on every VIP and beats every balancer. Throws
@@ -16,4 +17,5 @@ export const startDirector: StartTier = (context) =>
     preface: (source, destination) => encodeProxyHeader('v2', source, destination),
     limit: connectionLimit(getrlimitNofile()?.soft ?? Infinity),
     random: Math.random,
+    packetPlanes: [xdpKind(process.env)],
   });

@@ -1,19 +1,24 @@
 import type { Logger } from 'pino';
-import type { Topology } from '../topology/index.ts';
 import { formatEndpoint } from '../lib/address/index.ts';
 import { standingTexts } from './eligibility.ts';
+import type { ModeChoice } from './forwarding-mode.ts';
 import type { ForwardingTable, ServiceForwarding } from './forwarding-table.ts';
 
 /** Tells the operator what a new table changes: one line per service whose VIP or eligible balancers are others. */
 export function logTableChange(
   log: Logger,
-  topology: Topology,
+  modes: ReadonlyMap<string, ModeChoice>,
   before: ForwardingTable | undefined,
   after: ForwardingTable,
 ): void {
   for (const service of after.services) {
     const old = before?.services.find(({ name }) => name === service.name);
-    if (old === undefined) logNewService(log, topology, service);
+    if (old === undefined)
+      log.info(`service ${service.name}: VIP ${formatEndpoint(service.listen)}, ${modeText(modes, service)}`);
+    else if (old.mode !== service.mode)
+      log.info(
+        `service ${service.name}: new connections from now on ${modeText(modes, service)}; established ones stay as they are`,
+      );
     if (service.owners.length === 0 && (old === undefined ? isStarting(service) : old.owners.length === 0))
       continue;
     if (old === undefined || old.maglev !== service.maglev) logOwners(log, service);
@@ -32,10 +37,9 @@ function isStarting({ balancers }: ServiceForwarding): boolean {
   return balancers.some(({ standing }) => standing === 'unknown' || standing === 'not-serving');
 }
 
-function logNewService(log: Logger, topology: Topology, { name, listen, mode }: ServiceForwarding): void {
-  const wanted = topology.services.find((service) => service.name === name)?.forwarding;
-  const why = wanted === 'auto' ? ' (auto: it needs no privileges, and no other plane is built in)' : '';
-  log.info(`service ${name}: VIP ${formatEndpoint(listen)}, forwarding: ${mode}${why}`);
+function modeText(modes: ReadonlyMap<string, ModeChoice>, { name, mode }: ServiceForwarding): string {
+  const why = modes.get(name)?.why ?? '';
+  return `forwarding: ${mode}${why === '' ? '' : ` (${why})`}`;
 }
 
 function logOwners(log: Logger, { name, owners, balancers }: ServiceForwarding): void {

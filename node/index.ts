@@ -3,6 +3,7 @@ export { type StartTier, type TierContext, type TierNode } from './tier-node.ts'
 export {
   clusterStatusMethod,
   statusMethod,
+  type ForwardingStatus,
   type NodeStatus,
   type TierStatus,
   type WatchedNode,

@@ -23,6 +23,29 @@ export interface WatchedNode {
   readonly lastFailure: string;
 }
 
+/** How a director forwards; flow counts are those of the last walk over the tables. */
+export interface ForwardingStatus {
+  readonly services: readonly {
+    readonly service: string;
+    /** What the topology says. */
+    readonly wanted: string;
+    /** What is in force for new connections. */
+    readonly mode: string;
+    /** Why, in one clause; empty when the topology says so. */
+    readonly why: string;
+  }[];
+  readonly planes: readonly {
+    /** `proxy`, `xdp native on eth0`. */
+    readonly plane: string;
+    readonly flows?: {
+      readonly confirmed: number;
+      readonly unconfirmed: number;
+      /** Most confirmed flows. */
+      readonly capacity: number;
+    };
+  }[];
+}
+
 /** The part of a status that the tier itself knows. */
 export interface TierStatus {
   readonly draining: boolean;
@@ -37,6 +60,8 @@ export interface TierStatus {
   /** Named counters from start; docs/counters.md explains each. */
   readonly counters: Readonly<Record<string, number>>;
   readonly watches: readonly WatchedNode[];
+  /** Of directors. */
+  readonly forwarding?: ForwardingStatus;
   /** Worker processes, where there are any. */
   readonly workers?: readonly {
     readonly pid: number;

@@ -1,4 +1,4 @@
-import { formatEndpoint } from '../../lib/address/index.ts';
+import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
 import type { RelayClient } from '../../lib/relay/index.ts';
 import type { Flow } from '../plane.ts';
 
@@ -45,6 +45,21 @@ export class FlowList {
   /** Connections of a service. */
   ofService(name: string): number {
     return this.#byService.get(name) ?? 0;
+  }
+
+  /** Id of the balancer that a client (`host:port`) of a service is on. */
+  find(service: string, client: string): string | undefined {
+    for (const { client: one, balancer } of this.#flows.values()) {
+      if (one.service === service && formatEndpoint(one.source) === client) return balancer;
+    }
+    return undefined;
+  }
+
+  /** Clients of a service, from their first connect to their end. */
+  clientsOf(service: string): Endpoint[] {
+    return [...this.#flows.values()].flatMap(({ client }) =>
+      client.service === service ? [client.source] : [],
+    );
   }
 
   list(most: number): Flow[] {

@@ -40,6 +40,11 @@ export class Listeners {
     return failures;
   }
 
+  /** Whether a service listens. */
+  has(service: string): boolean {
+    return this.#open.has(service);
+  }
+
   async closeAll(): Promise<void> {
     await Promise.all([...this.#open.keys()].map((name) => this.#close(name)));
   }

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
-import type { Endpoint } from '../../lib/address/index.ts';
+import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
 import type { Clock } from '../../lib/clock/index.ts';
 import { describeError, HeadgateError } from '../../lib/errors/index.ts';
 import type { CreateRelay, Relay } from '../../lib/relay/index.ts';
 import type { ForwardingTable } from '../forwarding-table.ts';
-import type { Flow, ForwardingPlane, PlaneStats } from '../plane.ts';
+import type { Flow, ForwardingPlane, FoundFlow, PlaneDetail, PlaneStats } from '../plane.ts';
 import { DeadResets } from './dead-resets.ts';
 import { Listeners } from './listeners.ts';
 import { ProxyRouter } from './proxy-router.ts';
@@ -28,11 +28,11 @@ export interface ProxyPlaneOptions {
   readonly resetsPerSecond?: number;
 }
 
-export function createProxyPlane(options: ProxyPlaneOptions): ForwardingPlane {
+export function createProxyPlane(options: ProxyPlaneOptions): ProxyPlane {
   return new ProxyPlane(options);
 }
 
-class ProxyPlane implements ForwardingPlane {
+export class ProxyPlane implements ForwardingPlane {
   readonly name = 'proxy';
   readonly #router: ProxyRouter;
   readonly #relay: Relay;
@@ -103,6 +103,23 @@ class ProxyPlane implements ForwardingPlane {
 
   flows(most: number): readonly Flow[] {
     return this.#router.flows.list(most);
+  }
+
+  find(service: string, client: Endpoint): FoundFlow | undefined {
+    const balancer = this.#router.flows.find(service, formatEndpoint(client));
+    return balancer === undefined
+      ? undefined
+      : { balancer, mode: 'proxy', state: 'established', confirmed: true };
+  }
+
+  detail(): readonly PlaneDetail[] {
+    return [{ plane: 'proxy' }];
+  }
+
+  /** Clients connected to a service now; undefined when it does not listen for it. */
+  clients(service: string): readonly Endpoint[] | undefined {
+    const clients = this.#router.flows.clientsOf(service);
+    return clients.length > 0 || this.#listeners.has(service) ? clients : undefined;
   }
 
   drain(): Promise<void> {

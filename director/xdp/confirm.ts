@@ -4,8 +4,13 @@
  */
 import { isHeadgateError } from '../../lib/errors/index.ts';
 import { FlowState, type FlowEntry } from '../forward/index.ts';
-import type { DataPath } from './data-path.ts';
+import type { DataPathMaps } from './data-path.ts';
 import { decodeFlow, encodeFlow } from './encode.ts';
+
+/** The part of a DataPath that holds flows. */
+export interface FlowTables {
+  readonly maps: Pick<DataPathMaps, 'flows' | 'flows_new'>;
+}
 
 /** Who confirms, and what entries look like that it knows and we do not. */
 export type Owner = Pick<FlowEntry, 'balancer' | 'generation' | 'mode'>;
@@ -25,7 +30,7 @@ export interface Confirmed {
 
 /** Confirms the flows of `keys` (bytes of flowKey()) for their owner; `tick` dates entries that are restored. */
 export function confirmFlows(
-  { maps }: Pick<DataPath, 'maps'>,
+  { maps }: FlowTables,
   owner: Owner,
   keys: readonly Uint8Array[],
   tick: number,
@@ -57,7 +62,7 @@ export function confirmFlows(
   return { moved, restored, known, contested, full };
 }
 
-function added(flows: DataPath['maps']['flows'], key: Uint8Array, value: Uint8Array): boolean {
+function added(flows: DataPathMaps['flows'], key: Uint8Array, value: Uint8Array): boolean {
   try {
     flows.update(key, value);
     return true;
@@ -79,11 +84,7 @@ function ownedBy(entry: FlowEntry, { balancer, generation }: Owner): boolean {
  * Removes the flows of `keys` that are `owner`'s and answers how many there were. Opening ones stay: the client may
  * just be coming back with the same port.
  */
-export function disownFlows(
-  { maps }: Pick<DataPath, 'maps'>,
-  owner: Owner,
-  keys: readonly Uint8Array[],
-): number {
+export function disownFlows({ maps }: FlowTables, owner: Owner, keys: readonly Uint8Array[]): number {
   let removed = 0;
   for (const map of [maps.flows, maps.flows_new]) {
     for (const key of keys) {

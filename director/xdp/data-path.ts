@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { HeadgateError, isHeadgateError } from '../../lib/errors/index.ts';
-import { layout, u32 } from '../../lib/layout/index.ts';
+import { layout, pad, u32 } from '../../lib/layout/index.ts';
 import {
   BpfMap,
   isBpffs,
@@ -16,8 +16,22 @@ import { configLayout, layoutVersion } from '../forward/index.ts';
 import { mapSpecs, type Capacity } from './maps.ts';
 import { forwardProgram } from './program/index.ts';
 
-/** What is pinned beside the maps to say what they are. */
-const aboutLayout = layout('about', { version: u32, tableSize: u32 }, { size: 8 });
+/** What is pinned beside the maps to say what they are. The version stays first. */
+const aboutLayout = layout(
+  'about',
+  {
+    version: u32,
+    tableSize: u32,
+    services: u32,
+    balancers: u32,
+    flows: u32,
+    unconfirmedFlows: u32,
+    /** How the program was attached, as in `attachModes`; the kernel does not tell. */
+    mode: u32,
+    gap: pad(4),
+  },
+  { size: 32 },
+);
 const aboutSpec = { type: 'array', keySize: 4, valueSize: aboutLayout.size, maxEntries: 1 } as const;
 
 /** Pin names; all others are names of maps. `about` is pinned when all maps are, `link` at the very end. */
@@ -50,8 +64,8 @@ export class DataPath {
   readonly capacity: Capacity;
   /** Whether maps and flows of an earlier process are used. */
   readonly adopted: boolean;
-  /** How the program is attached; undefined when an earlier process attached it. */
-  readonly mode: 'native' | 'generic' | 'tcx' | undefined;
+  /** How the program is attached. */
+  readonly mode: 'native' | 'generic' | 'tcx';
   readonly #directory: string;
   readonly #collection: Collection<ReturnType<typeof spec>>;
   readonly #link: Link;
@@ -67,7 +81,9 @@ export class DataPath {
     this.#directory = options.directory;
     this.#collection = collection;
     this.#link = attach(options, collection);
-    this.mode = options.mode === 'tcx' ? 'tcx' : this.#link.mode;
+    const attached = options.mode === 'tcx' ? 'tcx' : this.#link.mode;
+    this.mode = attached ?? readAbout(options.directory)?.mode ?? 'native';
+    if (attached !== undefined) writeMode(options.directory, attached);
     this.#config = mapConfig(collection, this.#link);
   }
 
@@ -143,7 +159,7 @@ function make({ directory, capacity, mode }: DataPathOptions): Collection<Return
   const collection = loadCollection(spec(capacity, mode));
   const about = BpfMap.create('hg_about', aboutSpec);
   try {
-    about.update(0, aboutLayout.encode({ version: layoutVersion, tableSize: capacity.tableSize }));
+    about.update(0, aboutLayout.encode({ version: layoutVersion, ...capacity, mode: 0 }));
     for (const [name, map] of Object.entries(collection.maps)) map.pin(join(directory, name));
     about.pin(join(directory, aboutPin));
     return collection;
@@ -173,18 +189,87 @@ function adopt({ directory, capacity, mode }: DataPathOptions): Collection<Retur
 }
 
 function checkAbout(directory: string, capacity: Capacity): void {
-  const about = BpfMap.open(join(directory, aboutPin), 'hg_about', aboutSpec);
+  const about = readAbout(directory);
+  if (about === undefined) throw foreign(directory, 'another version made them');
+  if (about.version !== layoutVersion) {
+    throw foreign(directory, `they have layout ${about.version}, this is ${layoutVersion}`);
+  }
+  if (about.capacity.tableSize !== capacity.tableSize) {
+    throw foreign(
+      directory,
+      `their tables have ${about.capacity.tableSize} slots, not ${capacity.tableSize}`,
+    );
+  }
+}
+
+type AttachMode = 'native' | 'generic' | 'tcx';
+
+/** By their number in `about`; 0 is none. */
+const attachModes = [undefined, 'native', 'generic', 'tcx'] as const;
+
+interface About {
+  readonly version: number;
+  readonly capacity: Capacity;
+  readonly mode: AttachMode | undefined;
+}
+
+/** Undefined when there is nothing, or something that no version with this layout of `about` has made. */
+function readAbout(directory: string): About | undefined {
+  return withAbout(directory, (about) => {
+    const value = about.lookup(0) ?? new Uint8Array(aboutLayout.size);
+    const { version, mode, ...capacity } = aboutLayout.read(value);
+    return { version, capacity, mode: attachModes[mode] };
+  });
+}
+
+function writeMode(directory: string, mode: AttachMode): void {
+  withAbout(directory, (about) => {
+    const value = about.lookup(0) ?? new Uint8Array(aboutLayout.size);
+    aboutLayout.set(value, 'mode', attachModes.indexOf(mode));
+    about.update(0, value);
+  });
+}
+
+function withAbout<Result>(directory: string, use: (about: BpfMap) => Result): Result | undefined {
+  let about: BpfMap;
   try {
-    const { version, tableSize } = aboutLayout.read(about.lookup(0) ?? new Uint8Array(aboutLayout.size));
-    if (version !== layoutVersion) {
-      throw foreign(directory, `they have layout ${version}, this is ${layoutVersion}`);
-    }
-    if (tableSize !== capacity.tableSize) {
-      throw foreign(directory, `their tables have ${tableSize} slots, not ${capacity.tableSize}`);
-    }
+    about = BpfMap.open(join(directory, aboutPin), 'hg_about', aboutSpec);
+  } catch (error) {
+    if (isHeadgateError(error, 'HEADGATE_BPF_PIN_MISMATCH') || isHeadgateError(error, 'HEADGATE_BPF_PIN'))
+      return undefined;
+    throw error;
+  }
+  try {
+    return use(about);
   } finally {
     about.close();
   }
+}
+
+/** Sizes of the maps that are pinned in a directory and can be adopted; undefined when there are none. */
+export function pinnedCapacity(directory: string): Capacity | undefined {
+  const about = readAbout(directory);
+  return about?.version === layoutVersion ? about.capacity : undefined;
+}
+
+/**
+ * Takes whatever is pinned in the directory away, of whatever version, the program off its interface first; false when there
+ * is nothing. Throws HEADGATE_BPF_LINK, HEADGATE_BPF_PIN.
+ */
+export function detachPinned(directory: string): boolean {
+  if (!isBpffs(directory)) return false;
+  const pins = readdirSync(directory);
+  if (pins.includes(linkPin)) {
+    const link = Link.open(join(directory, linkPin));
+    try {
+      link.detach();
+    } finally {
+      link.close();
+    }
+  }
+  for (const pin of pins) unlinkSync(join(directory, pin));
+  rmdirSync(directory);
+  return true;
 }
 
 function foreign(directory: string, why: string, cause?: unknown): HeadgateError {

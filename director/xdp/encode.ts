@@ -2,6 +2,7 @@
 import type { FlowHasher } from '../../lib/maglev/index.ts';
 import {
   balancerLayout,
+  BalancerState,
   configLayout,
   endpointKey,
   flowLayout,
@@ -67,6 +68,18 @@ export function encodeBalancer(balancer: ForwardBalancer | undefined): Uint8Arra
   const { state, generation, mac, address } = balancer;
   const family = address.length === 4 ? 4 : 6;
   return balancerLayout.encode({ state, family, generation, mac, address: mapped(address) });
+}
+
+/** A value of `balancers`; undefined for a free index. */
+export function decodeBalancer(value: Uint8Array): ForwardBalancer | undefined {
+  const { state, family, generation, mac, address } = balancerLayout.read(value);
+  if (state === BalancerState.Absent) return undefined;
+  return {
+    state: state as BalancerState,
+    generation,
+    mac: mac.slice(),
+    address: family === 4 ? address.slice(12) : address.slice(),
+  };
 }
 
 /** Key and value of `endpoints`. */

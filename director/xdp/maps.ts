@@ -13,6 +13,7 @@ import {
   serviceKeyLayout,
   serviceLayout,
 } from '../forward/index.ts';
+import { nameLayout } from './names.ts';
 
 /** Sizes of everything, fixed when the maps are made. */
 export interface Capacity {
@@ -34,6 +35,18 @@ export const defaultCapacity: Capacity = {
   unconfirmedFlows: 262_144,
   tableSize: defaultTableSize,
 };
+
+/**
+ * Bytes of kernel memory that the flow tables take at once, about: an element of a hash is its key, its value and 48
+ * bytes of the kernel's own (struct htab_elem), with 16 more for its bucket, and 24 for the list of an evictable one.
+ */
+export function flowTableBytes({
+  flows,
+  unconfirmedFlows,
+}: Pick<Capacity, 'flows' | 'unconfirmedFlows'>): number {
+  const element = Math.ceil(flowKeyLayout.size / 8) * 8 + flowLayout.size + 48 + 16;
+  return flows * element + unconfirmedFlows * (element + 24);
+}
 
 /** Bytes of a table: two per slot, rounded up so that the map's rounding hides nothing. */
 export function tableBytes(tableSize: number): number {
@@ -86,5 +99,8 @@ export function mapSpecs(capacity: Capacity) {
       valueSize: balancerCountersLayout.size,
       maxEntries: balancers,
     },
+    /** Names of the indices; only the control plane reads them. */
+    service_names: { type: 'array', keySize: 4, valueSize: nameLayout.size, maxEntries: services },
+    balancer_names: { type: 'array', keySize: 4, valueSize: nameLayout.size, maxEntries: balancers },
   } as const satisfies Readonly<Record<string, MapSpec>>;
 }

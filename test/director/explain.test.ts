@@ -47,17 +47,22 @@ test('without a service every service is explained; one without an eligible bala
 });
 
 const peer = {} as ControlPeer;
-const flow = { service: 'chat', client: '192.0.2.1:40000', balancer: 'b3@10.0.1.3' };
+const found = { balancer: 'b3@10.0.1.3', mode: 'dr', state: 'closing', confirmed: true } as const;
 const handler = explainHandler(
   () => running,
-  () => [flow],
+  (service, { host, port }) =>
+    service === 'chat' && host === '192.0.2.1' && port === 40_000 ? found : undefined,
 );
 
 test('a request is answered with the explanations and where the client is now', async (t) => {
   const answer = (await handler({ client: '192.0.2.1:40000' }, peer)) as { explanations: Json[] };
   t.is(answer.explanations.length, 2);
-  t.like(answer.explanations[0], { service: 'chat', established: 'b3@10.0.1.3' });
-  t.like(answer.explanations[1], { service: 'web', established: null });
+  t.like(answer.explanations[0], {
+    service: 'chat',
+    established: 'b3@10.0.1.3',
+    flow: { mode: 'dr', state: 'closing', confirmed: true },
+  });
+  t.like(answer.explanations[1], { service: 'web', established: null, flow: null });
 });
 
 test('requests that name no client or no known service are refused with a code', (t) => {

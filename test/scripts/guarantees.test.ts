@@ -56,6 +56,5 @@ test('every promise is there, and what works is apart from what does not yet', a
   const promises = parts.map((rows) =>
     [...new Set(rows.map(({ demand }) => Number.parseInt(demand, 10)))].filter(Number.isInteger),
   );
-  t.deepEqual(promises[0], [1, 2, 3, 4, 5, 6, 7, 9, 10], 'promises with a guard');
-  t.true(promises[2]?.includes(8), 'promise 8');
+  t.deepEqual(promises[0], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 'promises with a guard');
 });

@@ -11,6 +11,10 @@ export const directorErrors = part({
       'Parts of a forwarding table could not be applied; the rest of it is, and the parts are tried again.',
     cure: '',
   },
+  HEADGATE_DIRECTOR_MODE: {
+    meaning: 'The forwarding that the topology demands of a service does not work on this director.',
+    cure: 'do what the message says, or use forwarding: proxy or auto',
+  },
   HEADGATE_DIRECTOR_EXPLAIN_REQUEST: {
     meaning: 'A request to explain named no client address and port that can be read.',
     cure: 'give the client as HOST:PORT, IPv6 in brackets, such as 192.0.2.1:40000 or [2001:db8::1]:40000',

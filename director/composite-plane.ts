@@ -1,0 +1,209 @@
+/**
+ * Several planes as one: each service runs in the plane of its mode. A service that leaves `proxy` keeps its listener for a
+ * moment, for the connections that are just beginning; one that comes to it has its listener before its packets.
+ */
+import type { Endpoint } from '../lib/address/index.ts';
+import type { Clock, Timer } from '../lib/clock/index.ts';
+import { describeError, HeadgateError } from '../lib/errors/index.ts';
+import type { FlowReport } from '../lib/flow-report/index.ts';
+import type { ForwardingTable } from './forwarding-table.ts';
+import type { PacketPlane, PacketPlaneKind } from './packet-planes.ts';
+import type {
+  Flow,
+  ForwardingPlane,
+  FoundFlow,
+  PlaneDetail,
+  PlaneServiceStats,
+  PlaneStats,
+} from './plane.ts';
+import type { ServiceMode } from './forwarding-mode.ts';
+
+/** How long a service that left `proxy` goes on accepting what had begun before. */
+const lingerMs = 2_000;
+
+export interface CompositePlaneOptions {
+  readonly proxy: ForwardingPlane;
+  readonly kinds: readonly PacketPlaneKind[];
+  /** Starts a packet plane; throws what the operator must read. */
+  readonly open: (kind: PacketPlaneKind) => PacketPlane;
+  readonly clock: Clock;
+  /** A packet plane was started: balancers are to report to it. */
+  readonly onOpened: (plane: PacketPlane) => void;
+}
+
+export class CompositePlane implements ForwardingPlane {
+  readonly name = 'composite';
+  readonly #options: CompositePlaneOptions;
+  readonly #open = new Map<PacketPlaneKind, PacketPlane>();
+  /** Services that left `proxy` and still listen. */
+  readonly #lingering = new Map<string, ForwardingTable['services'][number]>();
+  #timer: Timer | undefined;
+  #table: ForwardingTable | undefined;
+  #inProxy: ReadonlySet<string> = new Set();
+  #closed = false;
+
+  constructor(options: CompositePlaneOptions) {
+    this.#options = options;
+  }
+
+  /** The plane of this kind, started when it is not yet. Throws what kept it from starting. */
+  plane(kind: PacketPlaneKind): PacketPlane {
+    const open = this.#open.get(kind);
+    if (open !== undefined) return open;
+    const started = this.#options.open(kind);
+    this.#open.set(kind, started);
+    this.#options.onOpened(started);
+    return started;
+  }
+
+  get packetPlanes(): readonly PacketPlane[] {
+    return [...this.#open.values()];
+  }
+
+  /** The plane that carries a mode, if it runs. */
+  planeOf(mode: ServiceMode): PacketPlane | undefined {
+    const kind = this.#kindOf(mode);
+    return kind === undefined ? undefined : this.#open.get(kind);
+  }
+
+  /** Only packet planes want reports. */
+  get report(): ForwardingPlane['report'] {
+    if (this.#open.size === 0) return undefined;
+    return (balancer: string, report: FlowReport) => {
+      for (const plane of this.#open.values()) plane.report?.(balancer, report);
+    };
+  }
+
+  async apply(table: ForwardingTable): Promise<void> {
+    if (this.#closed) return;
+    this.#table = table;
+    const failures: unknown[] = [];
+    const attempt = async (run: () => Promise<void> | undefined): Promise<void> => {
+      try {
+        await run();
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    for (const { name, mode } of table.services) {
+      if (mode === 'proxy') continue;
+      const kind = this.#kindOf(mode);
+      if (kind === undefined)
+        failures.push(
+          new HeadgateError('HEADGATE_DIRECTOR_MODE', `service ${name}: no plane forwards by ${mode}`),
+        );
+      else await attempt(async () => void this.plane(kind));
+    }
+    this.#linger(table);
+    // The listener first: a service that comes to `proxy` must not send its packets to nobody.
+    await attempt(() => this.#options.proxy.apply(this.#proxyTable(table)));
+    for (const plane of this.#open.values()) await attempt(() => plane.apply(this.#planeTable(plane, table)));
+    if (failures.length === 0) return;
+    if (failures.length === 1 && failures[0] instanceof HeadgateError) throw failures[0];
+    const texts = failures.map(describeError).join('; ');
+    throw new HeadgateError('HEADGATE_DIRECTOR_APPLY', `cannot apply: ${texts}`);
+  }
+
+  #kindOf(mode: ServiceMode): PacketPlaneKind | undefined {
+    return this.#options.kinds.find(({ modes }) => modes.includes(mode));
+  }
+
+  /** Every plane hears of its services, and of those that run in no plane of packets: they may have been its own. */
+  #planeTable(plane: PacketPlane, table: ForwardingTable): ForwardingTable {
+    const [kind] = [...this.#open].find(([, open]) => open === plane) ?? [];
+    return {
+      ...table,
+      services: table.services.filter(({ mode }) => mode === 'proxy' || kind?.modes.includes(mode) === true),
+    };
+  }
+
+  #proxyTable(table: ForwardingTable): ForwardingTable {
+    const own = table.services.filter(({ mode }) => mode === 'proxy');
+    return { ...table, services: [...own, ...this.#lingering.values()] };
+  }
+
+  #linger(table: ForwardingTable): void {
+    for (const service of table.services) {
+      if (service.mode === 'proxy') this.#lingering.delete(service.name);
+      else if (this.#inProxy.has(service.name)) {
+        this.#lingering.set(service.name, service);
+        this.#timer?.cancel();
+        this.#timer = this.#options.clock.after(lingerMs, () => this.#endLingering(), true);
+      } else if (this.#lingering.has(service.name)) this.#lingering.set(service.name, service);
+    }
+    for (const name of this.#lingering.keys()) {
+      if (!table.services.some((service) => service.name === name)) this.#lingering.delete(name);
+    }
+    this.#inProxy = new Set(table.services.flatMap(({ name, mode }) => (mode === 'proxy' ? [name] : [])));
+  }
+
+  #endLingering(): void {
+    this.#lingering.clear();
+    if (this.#closed || this.#table === undefined) return;
+    // Closing listeners does not fail; what else does is told when the next table is applied.
+    void this.#options.proxy.apply(this.#proxyTable(this.#table)).catch(() => undefined);
+  }
+
+  stats(): PlaneStats {
+    const all = [this.#options.proxy, ...this.#open.values()].map((plane) => plane.stats());
+    const services: Record<string, PlaneServiceStats> = {};
+    const balancers: Record<string, number> = {};
+    const counters: Record<string, number> = {};
+    const total = { accepted: 0, refusedNoBalancer: 0, refusedUnreachable: 0, connections: 0 };
+    for (const stats of all) {
+      addTo(total, stats.total);
+      for (const [name, own] of Object.entries(stats.services)) {
+        services[name] ??= { accepted: 0, refusedNoBalancer: 0, refusedUnreachable: 0, connections: 0 };
+        addTo(services[name], own);
+      }
+      for (const [id, count] of Object.entries(stats.balancers)) balancers[id] = (balancers[id] ?? 0) + count;
+      for (const [name, count] of Object.entries(stats.counters))
+        counters[name] = (counters[name] ?? 0) + count;
+    }
+    return {
+      total,
+      services,
+      balancers,
+      counters,
+      limit: all.reduce((sum, { limit }) => sum + limit, 0),
+      refusedFull: all.reduce((sum, { refusedFull }) => sum + refusedFull, 0),
+    };
+  }
+
+  flows(most: number): readonly Flow[] {
+    const flows: Flow[] = [];
+    for (const plane of [this.#options.proxy, ...this.#open.values()]) {
+      if (flows.length < most) flows.push(...plane.flows(most - flows.length));
+    }
+    return flows;
+  }
+
+  find(service: string, client: Endpoint): FoundFlow | undefined {
+    for (const plane of [this.#options.proxy, ...this.#open.values()]) {
+      const found = plane.find(service, client);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  detail(): readonly PlaneDetail[] {
+    return [this.#options.proxy, ...this.#open.values()].flatMap((plane) => plane.detail());
+  }
+
+  async drain(): Promise<void> {
+    await Promise.all([this.#options.proxy, ...this.#open.values()].map((plane) => plane.drain()));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    await Promise.all([this.#options.proxy, ...this.#open.values()].map((plane) => plane.close()));
+  }
+}
+
+function addTo(total: PlaneServiceStats, more: Readonly<PlaneServiceStats>): void {
+  total.accepted += more.accepted;
+  total.refusedNoBalancer += more.refusedNoBalancer;
+  total.refusedUnreachable += more.refusedUnreachable;
+  total.connections += more.connections;
+}

@@ -1,0 +1,127 @@
+/** Which mode each service is forwarded in, and why; pure. */
+import { addressKind } from '../lib/address/index.ts';
+import type { TargetHealth } from '../lib/heartbeat/index.ts';
+import type { Balancer, Forwarding, Service, Topology } from '../topology/index.ts';
+import { balancerId } from './balancer-identity.ts';
+
+/** A mode in force: `auto` has been decided. */
+export type ServiceMode = Exclude<Forwarding, 'auto'>;
+
+export interface ModeChoice {
+  readonly mode: ServiceMode;
+  /** One short clause: why this and no other; empty when the file says so. */
+  readonly why: string;
+  /** The choice of `auto` that is made for good: it stays until the topology changes. */
+  readonly settled: boolean;
+  /** What the topology demands does not work here, so what ran goes on. */
+  readonly lack?: Lack;
+}
+
+/** Why something does not work here, and what to do; both one short line. */
+export interface Lack {
+  readonly reason: string;
+  readonly cure: string;
+}
+
+export interface ModeInput {
+  readonly topology: Topology;
+  /** Why this director cannot forward in the mode; undefined: it can. */
+  readonly lacks: (mode: ServiceMode) => Lack | undefined;
+  readonly health: (id: string) => TargetHealth | undefined;
+  /** Why a balancer that takes dr cannot be reached by it (another link); undefined: it can, or that is not known yet. */
+  readonly apart: (balancer: Balancer) => string | undefined;
+  /** Modes that run already, by service: of an earlier process, or this one. */
+  readonly running: ReadonlyMap<string, ServiceMode>;
+  /** Whether balancers have had the time to answer. */
+  readonly patient: boolean;
+}
+
+/** Modes whose connections never end at the director. */
+export function forwardsPackets(mode: ServiceMode): boolean {
+  return mode !== 'proxy';
+}
+
+/**
+ * The mode of each service, by name. What `auto` has settled stays as `before` has it; the caller drops `before` when the
+ * topology changes.
+ */
+export function chooseModes(
+  input: ModeInput,
+  before: ReadonlyMap<string, ModeChoice> = new Map(),
+): ReadonlyMap<string, ModeChoice> {
+  return new Map(
+    input.topology.services.map((service) => {
+      const old = before.get(service.name);
+      return [service.name, old?.settled === true ? old : chooseMode(input, service)] as const;
+    }),
+  );
+}
+
+function chooseMode(input: ModeInput, service: Service): ModeChoice {
+  if (service.forwarding !== 'auto') return demanded(input, service.name, service.forwarding);
+  const never = whyNever(input, service);
+  if (never !== undefined) return { mode: 'proxy', why: `auto: ${never}`, settled: true };
+  const balancers = balancersOf(input.topology, service);
+  const up = balancers.filter((balancer) => input.health(balancerId(balancer))?.state === 'up');
+  if (up.length === 0) {
+    // Nobody can take anything yet, so what runs may as well go on.
+    const mode = input.running.get(service.name) ?? 'proxy';
+    return { mode, why: 'auto: no balancer is up yet', settled: false };
+  }
+  for (const balancer of up) {
+    const why = whyNotTaken(balancer, service, input.health(balancerId(balancer))) ?? input.apart(balancer);
+    // A balancer may still be preparing its host.
+    if (why !== undefined) return { mode: 'proxy', why: `auto: ${why}`, settled: input.patient };
+  }
+  const settled = input.patient || up.length === balancers.length;
+  return { mode: 'dr', why: 'auto: this director can, and every balancer that is up takes it', settled };
+}
+
+/** What cannot be had does not end what runs; without anything that runs the director must not start. */
+function demanded({ lacks, running }: ModeInput, service: string, mode: ServiceMode): ModeChoice {
+  const old = running.get(service);
+  const lack = old === undefined || old === mode ? undefined : lacks(mode);
+  if (old === undefined || lack === undefined) return { mode, why: '', settled: true };
+  return { mode: old, why: `${mode} does not work here: ${lack.reason}`, settled: true, lack };
+}
+
+/** What health cannot change. */
+function whyNever({ topology, lacks }: ModeInput, service: Service): string | undefined {
+  const { host } = service.listen;
+  const kind = addressKind(host);
+  if (kind !== 'host') return `the VIP is a ${kind} address`;
+  const nodes = [...topology.directors, ...topology.balancers];
+  const owner =
+    nodes.find((node) => node.host === host) ??
+    topology.chatservers.find(({ address }) => address.host === host);
+  if (owner !== undefined)
+    return `the VIP is the address of ${owner.name}, and dr needs one that no host has`;
+  const foreign = balancersOf(topology, service).find(({ probe }) => probe.kind !== 'headgate');
+  if (foreign !== undefined)
+    return `${foreign.name} does not speak headgate and cannot say whether its host is prepared for dr`;
+  const lack = lacks('dr');
+  return lack === undefined ? undefined : `dr does not work here: ${lack.reason}; to have it, ${lack.cure}`;
+}
+
+function whyNotTaken(
+  { name }: Balancer,
+  service: Service,
+  health: TargetHealth | undefined,
+): string | undefined {
+  return takesMode(health, service.name, 'dr') ? undefined : `${name} does not take dr`;
+}
+
+function balancersOf(topology: Topology, { balancers }: Service): readonly Balancer[] {
+  return topology.balancers.filter(({ name }) => balancers.includes(name));
+}
+
+/**
+ * Whether a balancer says that it can take a service's connections in this mode. One that does not speak headgate takes
+ * what the file says; one that says nothing of modes takes proxy only.
+ */
+export function takesMode(health: TargetHealth | undefined, service: string, mode: ServiceMode): boolean {
+  const reply = health?.reply;
+  if (reply === undefined || reply === null) return true;
+  const takes = reply.services[service]?.takes ?? ['proxy'];
+  return takes.some((way) => way === mode);
+}

@@ -1,0 +1,138 @@
+/** Keeps the modes in force: asks what works here, chooses, and tells the operator what cannot be had. */
+import type { Logger } from 'pino';
+import { formatEndpoint } from '../lib/address/index.ts';
+import type { Clock } from '../lib/clock/index.ts';
+import { describeError, HeadgateError, isHeadgateError } from '../lib/errors/index.ts';
+import type { TargetHealth } from '../lib/heartbeat/index.ts';
+import type { Balancer, Director, Topology } from '../topology/index.ts';
+import { balancerId } from './balancer-identity.ts';
+import { standingTexts, type Standing } from './eligibility.ts';
+import { chooseModes, type Lack, type ModeChoice, type ServiceMode } from './forwarding-mode.ts';
+import type { PacketPlane, PacketPlaneKind } from './packet-planes.ts';
+import type { PlaneMemory } from './plane.ts';
+
+/** Time that balancers have to come up and to prepare their hosts before a choice of `auto` is made for good. */
+const settleMs = 10_000;
+
+export interface ModeKeeperOptions {
+  readonly director: Director;
+  readonly kinds: readonly PacketPlaneKind[];
+  /** The plane of a kind, started when it is not yet. Throws what kept it from starting. */
+  readonly plane: (kind: PacketPlaneKind) => PacketPlane;
+  /** The plane of a mode, if it runs. */
+  readonly running: (mode: ServiceMode) => PacketPlane | undefined;
+  readonly memories: () => readonly PlaneMemory[];
+  readonly health: (id: string) => TargetHealth | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class ModeKeeper {
+  readonly #options: ModeKeeperOptions;
+  #topology: Topology;
+  #choices: ReadonlyMap<string, ModeChoice> = new Map();
+  /** What was in force before the topology changed. */
+  #before: ReadonlyMap<string, ServiceMode> = new Map();
+  #lacks = new Map<ServiceMode, Lack | undefined>();
+  #sinceMs: number;
+
+  constructor(options: ModeKeeperOptions, topology: Topology) {
+    this.#options = options;
+    this.#topology = topology;
+    this.#sinceMs = options.clock.now();
+  }
+
+  get choices(): ReadonlyMap<string, ModeChoice> {
+    return this.#choices;
+  }
+
+  /** Modes in force by service. */
+  get modes(): ReadonlyMap<string, ServiceMode> {
+    return new Map([...this.#choices].map(([name, { mode }]) => [name, mode]));
+  }
+
+  /** What `auto` has settled is chosen anew, and what did not work is tried again. */
+  setTopology(topology: Topology): void {
+    this.#before = this.modes;
+    this.#topology = topology;
+    this.#choices = new Map();
+    this.#lacks = new Map();
+    this.#sinceMs = this.#options.clock.now();
+  }
+
+  /** Looks again: balancers may have come. */
+  update(): void {
+    const { clock, health, log } = this.#options;
+    const { intervalMs, misses } = this.#topology.heartbeat;
+    const before = this.#choices;
+    this.#choices = chooseModes(
+      {
+        topology: this.#topology,
+        lacks: (mode) => this.#lackOf(mode),
+        health,
+        apart: (balancer) => this.#apart(balancer),
+        running: this.#runningModes(),
+        patient: clock.now() - this.#sinceMs >= Math.max(settleMs, intervalMs * misses),
+      },
+      before,
+    );
+    for (const [name, { lack, why }] of this.#choices) {
+      if (lack !== undefined && before.get(name)?.lack === undefined)
+        log.error(`service ${name}: ${why}; what runs goes on. To have it, ${lack.cure}`);
+    }
+  }
+
+  /** What the plane says of the way to a balancer. */
+  obstacle({ name, host }: Balancer, mode: ServiceMode): Standing | undefined {
+    return this.#options.running(mode)?.obstacle(balancerId({ name, host }), mode);
+  }
+
+  /** Starts a plane. Throws HEADGATE_DIRECTOR_MODE with what is missing and the cure. */
+  open(kind: PacketPlaneKind, start: () => PacketPlane): PacketPlane {
+    const { director } = this.#options;
+    const lack = kind.lack(this.#topology, director);
+    if (lack === undefined) return start();
+    throw new HeadgateError(
+      'HEADGATE_DIRECTOR_MODE',
+      `forwarding by ${kind.modes.join(', ')} does not work here: ${lack.reason}`,
+      { cure: lack.cure },
+    );
+  }
+
+  #lackOf(mode: ServiceMode): Lack | undefined {
+    if (this.#lacks.has(mode)) return this.#lacks.get(mode);
+    const kind = this.#options.kinds.find(({ modes }) => modes.includes(mode));
+    const lack =
+      mode === 'proxy' || this.#options.running(mode) !== undefined
+        ? undefined
+        : kind === undefined
+          ? { reason: `no plane of this director forwards by ${mode}`, cure: 'use forwarding: proxy' }
+          : kind.lack(this.#topology, this.#options.director);
+    this.#lacks.set(mode, lack);
+    return lack;
+  }
+
+  #runningModes(): ReadonlyMap<string, ServiceMode> {
+    const running = new Map<string, ServiceMode>();
+    for (const { name, listen } of this.#topology.services) {
+      const memory = this.#options.memories().flatMap(({ modes }) => modes.get(formatEndpoint(listen)) ?? []);
+      const mode = this.#choices.get(name)?.mode ?? this.#before.get(name) ?? memory[0];
+      if (mode !== undefined) running.set(name, mode);
+    }
+    return running;
+  }
+
+  /** Starts the plane that would forward by dr, for nobody else knows the way. */
+  #apart({ name, host }: Balancer): string | undefined {
+    const kind = this.#options.kinds.find(({ modes }) => modes.includes('dr'));
+    if (kind === undefined) return undefined;
+    try {
+      const plane = this.#options.plane(kind);
+      const obstacle = plane.obstacle(balancerId({ name, host }), 'dr');
+      return obstacle === 'behind-router' ? `${name} ${standingTexts[obstacle]}` : undefined;
+    } catch (error) {
+      if (!isHeadgateError(error)) throw error;
+      return describeError(error);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+/** Planes that forward packets: what they need is asked once, and each is started when a service wants it. */
+import type { Endpoint } from '../lib/address/index.ts';
+import type { Director, Topology } from '../topology/index.ts';
+import type { Standing } from './eligibility.ts';
+import type { Lack, ServiceMode } from './forwarding-mode.ts';
+import type { ForwardingPlane, PlaneMemory } from './plane.ts';
+import type { TierContext } from '../node/index.ts';
+
+/** A plane that forwards packets, as the composite runs it. */
+export interface PacketPlane extends ForwardingPlane {
+  readonly memory: PlaneMemory;
+  /** Addresses of balancers that a table may name soon. */
+  expect(hosts: Iterable<string>): void;
+  obstacle(balancer: string, mode: ServiceMode): Standing | undefined;
+  setTopology(topology: Topology): void;
+}
+
+/** What a packet plane is started with. */
+export interface PacketPlaneContext {
+  readonly director: Director;
+  readonly topology: Topology;
+  readonly tier: Pick<TierContext, 'clock' | 'log'>;
+  /** Clients connected through the proxy to a service now; undefined when the proxy does not listen for it. */
+  readonly proxied: (service: string) => readonly Endpoint[] | undefined;
+  /** What is in the way of packets may have changed. */
+  readonly onChange: () => void;
+}
+
+export interface PacketPlaneKind {
+  readonly name: string;
+  readonly modes: readonly ServiceMode[];
+  /** Why it does not work here; undefined: it does. Tries the thing itself. */
+  lack(topology: Topology, director: Director): Lack | undefined;
+  /** Whether an earlier process of this director left it running. */
+  isPinned(topology: Topology, director: Director): boolean;
+  /** Throws what the operator must read. */
+  open(context: PacketPlaneContext): PacketPlane;
+}

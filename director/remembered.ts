@@ -1,0 +1,41 @@
+/** Health as an earlier process of this director left it in the kernel's maps; pure but for the clock handed in. */
+import type { Endpoint } from '../lib/address/index.ts';
+import { formatEndpoint } from '../lib/address/index.ts';
+import type { TargetHealth } from '../lib/heartbeat/index.ts';
+import type { Service } from '../topology/index.ts';
+import type { Remembered } from './forwarding-table.ts';
+import type { PlaneMemory } from './plane.ts';
+
+export interface RememberedInput {
+  readonly memories: readonly PlaneMemory[];
+  readonly health: (id: string) => TargetHealth | undefined;
+  /** Since this process started, milliseconds. */
+  readonly ageMs: number;
+  /** What was eligible stays so for this long without a verdict: as long as a silent balancer would. */
+  readonly eligibleMs: number;
+  /** Who has not come back after this long is dead. */
+  readonly deadMs: number;
+}
+
+/**
+ * What was eligible stays eligible until the monitor has a verdict of its own or the time for it is over; who was dead
+ * stays dead; and who was known and has not come back in time is dead too, unless that is most of them: then the fault
+ * may be here.
+ */
+export function remember(input: RememberedInput): Remembered {
+  const { memories, health, ageMs, eligibleMs, deadMs } = input;
+  const known = [...new Set(memories.flatMap(({ balancers }) => balancers.map(({ id }) => id)))];
+  const missing = new Set(known.filter((id) => (health(id)?.state ?? 'unknown') === 'unknown'));
+  const anyBack = missing.size < known.length;
+  const mostAreMissing = known.length >= 3 && missing.size * 2 > known.length;
+  const lost = ageMs >= deadMs && anyBack && !mostAreMissing;
+  return {
+    wasEligible: ({ listen }: Pick<Service, 'listen'>, id) =>
+      ageMs < eligibleMs && memories.some(({ eligible }) => eligible.get(vip(listen))?.has(id) === true),
+    isDead: (id) => memories.some(({ dead }) => dead.has(id)) || (lost && missing.has(id)),
+  };
+}
+
+function vip(listen: Endpoint): string {
+  return formatEndpoint(listen);
+}
