@@ -52,10 +52,9 @@ async function measure(cluster: BenchCluster, run: Run, options: RunOptions): Pr
   const growth = await grow(cluster, run);
   const kill = await killServer(cluster, run);
   const drain = await drainBalancer(cluster, run);
-  run.progress.part('the last push');
   const unanswered = await run.loads.quiet();
   await run.push(1);
-  run.progress.done();
+  await run.part('the end');
   const result = {
     name: `headgate, ${options.forwarding}`,
     connections: plan.connections,
@@ -73,6 +72,7 @@ async function measure(cluster: BenchCluster, run: Run, options: RunOptions): Pr
     kill,
     drain,
     counts: await run.loads.counts(),
+    parts: run.parts,
     pushesExpected: run.pushesExpected,
     unanswered,
   };
@@ -95,7 +95,7 @@ function serverFaults(counts: readonly ChatRoomCounts[]): string[] {
 /** Adds a balancer while clients connect. */
 async function grow(cluster: BenchCluster, run: Run): Promise<NonNullable<RunResult['growth']>> {
   const { loads, progress } = run;
-  progress.part('a balancer is added while the rest connects');
+  await run.part('a balancer is added while the rest connects');
   const begun = performance.now();
   const rest = loads.countTo(1) - loads.countTo(firstShare);
   await loads.connect(firstShare, 1, rest / growthSeconds);
@@ -128,7 +128,7 @@ async function killServer(cluster: BenchCluster, run: Run): Promise<NonNullable<
   const { loads, progress } = run;
   const { name } = cluster.plan.servers[0]!;
   const { people } = await cluster.server(name).ask('counts');
-  progress.part(`${name} is killed, with ${people} people`);
+  await run.part(`${name} is killed, with ${people} people`);
   await loads.doom(Number(name.slice(1)));
   await loads.mark();
   const before = (await loads.counts()).lostExpected;
@@ -156,7 +156,7 @@ async function killServer(cluster: BenchCluster, run: Run): Promise<NonNullable<
 async function drainBalancer(cluster: BenchCluster, run: Run): Promise<NonNullable<RunResult['drain']>> {
   const { loads, progress } = run;
   const { name } = cluster.plan.balancers[0]!;
-  progress.part(`${name} drains`);
+  await run.part(`${name} drains`);
   // Who leaves cannot answer; talking goes on afterwards.
   await loads.quiet();
   const begun = performance.now();

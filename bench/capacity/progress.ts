@@ -19,8 +19,9 @@ export class Progress {
     process.stdout.write(`        ${this.#part}: ${live} logged in, ${lost}, ${delivered} of ${sent} messages`);
   };
 
-  done(): void {
+  note(text: string): void {
     this.#clear();
+    console.log(`         ${text}`);
   }
 
   #clear(): void {

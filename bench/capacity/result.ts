@@ -11,6 +11,12 @@ export interface Quantiles {
   readonly most: number | undefined;
 }
 
+export interface RunPart {
+  readonly title: string;
+  seconds: number;
+  lostUnexpected: number;
+}
+
 /** What a run found out, part by part; parts a peer cannot do are not there. */
 export interface RunResult {
   readonly name: string;
@@ -65,6 +71,7 @@ export interface RunResult {
     readonly keptOnDrained: number;
   };
   readonly counts: LoadCounts;
+  readonly parts: readonly RunPart[];
   readonly pushesExpected: number;
   readonly unanswered: number;
   /** What is not as it must be; empty when all is well. */

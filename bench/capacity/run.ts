@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { nowUs } from '../traffic/chat-lines.ts';
 import type { Loads } from './loads.ts';
 import type { Progress } from './progress.ts';
-import { quantiles, type RunResult } from './result.ts';
+import { quantiles, type RunPart, type RunResult } from './result.ts';
 import { cpuSeconds, kernelMemory, perUnit, processMemory, type ByTier, type TierProcesses } from './tiers.ts';
 
 export interface RunSettings {
@@ -27,7 +27,10 @@ export class Run {
   readonly #tiers: () => readonly TierProcesses[];
   readonly #push: (seq: number, sentUs: number) => Promise<number>;
   #seq = 0;
+  #partBeganMs = 0;
+  #lost = 0;
   pushesExpected = 0;
+  readonly parts: RunPart[] = [];
 
   constructor(
     loads: Loads,
@@ -43,6 +46,22 @@ export class Run {
     this.progress = progress;
   }
 
+  /** Begins a part of the run. What was lost in the last one is noted. */
+  async part(title: string): Promise<void> {
+    const now = performance.now();
+    const { lostUnexpected, reasons } = await this.loads.counts();
+    const last = this.parts.at(-1);
+    if (last !== undefined) {
+      last.seconds = (now - this.#partBeganMs) / 1_000;
+      last.lostUnexpected = lostUnexpected - this.#lost;
+    }
+    if (lostUnexpected > this.#lost) this.progress.note(`lost unexpectedly: ${JSON.stringify(reasons)}`);
+    this.#lost = lostUnexpected;
+    this.#partBeganMs = now;
+    this.parts.push({ title, seconds: 0, lostUnexpected: 0 });
+    this.progress.part(title);
+  }
+
   /** Connects a share of the clients and measures what that takes. */
   async establish(share: number): Promise<Pick<RunResult, 'establish' | 'bytesPerConnection'>> {
     const { loads, progress } = this;
@@ -51,7 +70,7 @@ export class Run {
     await sleep(settleSeconds * 1_000);
     const [memory, kernel] = [this.#memory(), kernelMemory()];
     const cpu = this.#cpu();
-    progress.part(`connecting ${goal} clients, ${perSecond} per second`);
+    await this.part(`connecting ${goal} clients, ${perSecond} per second`);
     await loads.connect(0, share, perSecond);
     const timeoutMs = (goal / perSecond) * 1_000 + patienceMs;
     const counts = await loads.until(({ live }) => live === goal, 'all clients logged in', timeoutMs, progress.counts);
@@ -69,7 +88,7 @@ export class Run {
   }
 
   async idle(): Promise<ByTier> {
-    this.progress.part('nobody talks');
+    await this.part('nobody talks');
     const cpu = this.#cpu();
     await sleep(idleSeconds * 1_000);
     return perUnit(cpu, this.#cpu(), idleSeconds);
@@ -79,7 +98,7 @@ export class Run {
   async talk(idle: ByTier): Promise<RunResult['talk']> {
     const { loads, progress } = this;
     const { talkSeconds } = this.settings;
-    progress.part(`one of ${talkerOneOf} talks every ${talkEveryMs / 1_000} s`);
+    await this.part(`one of ${talkerOneOf} talks every ${talkEveryMs / 1_000} s`);
     const [before, cpu, begun] = [await loads.counts(), this.#cpu(), performance.now()];
     await loads.talk(talkerOneOf, talkEveryMs);
     while (performance.now() - begun < talkSeconds * 1_000) {
@@ -105,7 +124,7 @@ export class Run {
   /** Pushes to everybody; nobody may be connecting meanwhile. */
   async push(times = pushes): Promise<RunResult['push']> {
     const { loads, progress } = this;
-    progress.part('a push to everybody');
+    await this.part('a push to everybody');
     let messages = 0;
     const cpu = this.#cpu();
     for (let time = 0; time < times; time++) {
