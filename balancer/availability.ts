@@ -1,14 +1,13 @@
 import type { TargetHealth } from '../lib/heartbeat/index.ts';
+import { level, type Level } from './pick-table.ts';
 
 /**
- * Whether a chat server may get new connections of a service: `preferred`; `reluctant`, only when nobody is
- * preferred (it says it is full or draining); `none` (it is not known to live).
+ * Whether a chat server may get new connections of a service, by what the heartbeats know. One that says it is full or
+ * draining is reluctant: last of all. A server that does not tell of a service (a foreign probe) serves it.
  */
-export type Availability = 'preferred' | 'reluctant' | 'none';
-
-/** Judges by what the heartbeats know; a server that does not tell of a service (a foreign probe) serves it. */
-export function availabilityOf(health: TargetHealth | undefined, service: string): Availability {
-  if (health?.state !== 'up') return 'none';
+export function levelOf(health: TargetHealth | undefined, service: string, backup: boolean): Level {
+  if (health?.state !== 'up') return level.none;
   const readiness = health.reply?.services[service]?.state ?? 'serving';
-  return readiness === 'serving' ? 'preferred' : 'reluctant';
+  if (readiness === 'serving') return backup ? level.backup : level.preferred;
+  return backup ? level.reluctantBackup : level.reluctant;
 }

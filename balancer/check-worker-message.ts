@@ -37,7 +37,9 @@ const checks = new Map<unknown, (message: Fields) => boolean>(
 function isRequest(entry: unknown): boolean {
   if (!isList(entry, 6)) return false;
   const [kind, number, service, host, port, tried] = entry;
-  if (kind === 'release' || kind === 'failed') return entry.length === 2 && isCount(number);
+  if (kind === 'room' || kind === 'fullness') return entry.length === 2 && isText(number);
+  if (kind === 'release' || kind === 'failed' || kind === 'probe')
+    return entry.length === 2 && isCount(number);
   return (
     kind === 'pick' &&
     isCount(number) &&

@@ -1,8 +1,7 @@
-import type { Endpoint } from '../lib/address/index.ts';
 import type { Clock } from '../lib/clock/index.ts';
 import { Batcher } from './batcher.ts';
-import type { Picker } from './picker.ts';
-import { batchEntries, type PickRequest, type WorkerUpstream } from './worker-protocol.ts';
+import type { Picked, Picker, PickRequest } from './picker.ts';
+import { batchEntries, type WorkerRequest, type WorkerUpstream } from './worker-protocol.ts';
 
 /** Most picks waiting for an answer; twice the accept queue, so that it bites only when the supervisor hangs. */
 export const maxOutstandingPicks = 8_192;
@@ -11,7 +10,7 @@ export const maxOutstandingPicks = 8_192;
 export const pickTimeoutMs = 3_000;
 
 /** Each counts from start. */
-export interface PickerStats {
+interface IpcPickerStats extends Record<string, number> {
   /** Picks refused because too many were waiting. Not expected. */
   picksRefused: number;
   /** Picks the supervisor did not answer in time. Not expected. */
@@ -19,24 +18,24 @@ export interface PickerStats {
 }
 
 interface Pending {
-  readonly resolve: (upstream: WorkerUpstream | null) => void;
+  readonly resolve: (upstream: Picked) => void;
   readonly dueMs: number;
 }
 
 export interface IpcPickerOptions {
   readonly clock: Clock;
   /** Sends one batch; calls `sent` when it has left. */
-  readonly send: (requests: readonly PickRequest[], sent: () => void) => void;
+  readonly send: (requests: readonly WorkerRequest[], sent: () => void) => void;
   /** The upstream of an id, of the running config. */
   readonly upstream: (id: number) => WorkerUpstream | undefined;
 }
 
-/** Asks the supervisor over IPC, in batches of one event loop turn. */
+/** Asks the supervisor over IPC, in batches of one event loop turn: where memory cannot be shared. Nobody waits in a queue then. */
 export class IpcPicker implements Picker {
-  readonly stats: PickerStats = { picksRefused: 0, picksTimedOut: 0 };
+  readonly stats: IpcPickerStats = { picksRefused: 0, picksTimedOut: 0 };
   readonly #clock: Clock;
   readonly #upstream: (id: number) => WorkerUpstream | undefined;
-  readonly #requests: Batcher<PickRequest>;
+  readonly #requests: Batcher<WorkerRequest>;
   /** In the order of asking, hence of falling due. */
   readonly #pending = new Map<number, Pending>();
   #next = 1;
@@ -49,7 +48,7 @@ export class IpcPicker implements Picker {
     this.#requests = new Batcher(send, batchEntries);
   }
 
-  pick(service: string, { host, port }: Endpoint, tried: readonly number[]): Promise<WorkerUpstream | null> {
+  pick({ service, client: { host, port }, tried }: PickRequest): Promise<Picked> {
     if (this.#pending.size >= maxOutstandingPicks) {
       this.stats.picksRefused++;
       return Promise.resolve(null);
@@ -61,6 +60,9 @@ export class IpcPicker implements Picker {
       if (!this.#timed) this.#expireIn(pickTimeoutMs);
     });
   }
+
+  /** Nothing to do: an answer that comes too late is given back by whoever asked. */
+  leave(): void {}
 
   release(upstream: number): void {
     this.#requests.push(['release', upstream]);

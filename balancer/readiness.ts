@@ -5,7 +5,10 @@ export interface ReadinessFacts {
   readonly draining: boolean;
   /** At least one worker listens for it. */
   readonly listening: boolean;
-  /** At least one worker is full: the kernel would still send it a share of the clients. */
+  /**
+   * At least one worker is full, and the kernel would still send it a share of the clients; or no chat server has room
+   * and the queue is full.
+   */
   readonly full: boolean;
   /** At least one chat server can take a connection. */
   readonly canTake: boolean;

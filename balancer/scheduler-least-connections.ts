@@ -1,34 +1,31 @@
-import { recall, type Scheduler, type SchedulerOptions } from './scheduler.ts';
-import { boundCredits, smoothStep } from './smooth-weights.ts';
-import type { Upstream } from './upstream.ts';
+import type { Scheduler, SchedulerOptions } from './scheduler.ts';
+import { presentWeight, smoothStep } from './smooth-weights.ts';
 
 /**
- * Least connections: the upstream with the fewest connections per weight. Equals take turns by smooth weighted round
- * robin, so that connections that end at once are spread too. Memory: the credits of those turns.
+ * Least connections: the candidate with the fewest connections per present weight. Equals take turns by smooth weighted
+ * round robin, so that connections that end at once are spread too. Value: the credit of those turns.
+ *
+ * One that starts slowly counts as light: it gets new connections until it has its present share of what the others
+ * have, not all of them until it has caught up.
  */
-export function createLeastConnections(options: SchedulerOptions): Scheduler {
-  const { upstreams } = options;
-  const credits = recall('least-connections', options, 0);
-  boundCredits(upstreams, credits);
+export function createLeastConnections({ candidates }: SchedulerOptions): Scheduler {
   return {
     algorithm: 'least-connections',
-    upstreams,
-    pick(_client, loads, excluded) {
-      let equals: Upstream[] = [];
+    pick(_client, view) {
+      let equals: number[] = [];
       let fewest = { load: Infinity, weight: 1 };
-      for (const upstream of upstreams) {
-        if (excluded(upstream)) continue;
-        const { weight } = upstream;
-        const load = loads(upstream);
+      for (let index = 0; index < candidates.length; index++) {
+        if (view.excluded(index)) continue;
+        const weight = presentWeight(candidates, view, index);
+        const load = view.load(index);
         // a/b < c/d as a·d < c·b: exact, where the quotients would round.
         const order = load * fewest.weight - fewest.load * weight;
         if (order < 0) {
-          equals = [upstream];
+          equals = [index];
           fewest = { load, weight };
-        } else if (order === 0) equals.push(upstream);
+        } else if (order === 0) equals.push(index);
       }
-      return smoothStep(equals, credits);
+      return smoothStep(candidates, equals, view);
     },
-    memory: () => ({ algorithm: 'least-connections', values: new Map(credits) }),
   };
 }

@@ -1,37 +1,38 @@
-import type { Scheduler, SchedulerOptions } from './scheduler.ts';
-import type { Upstream } from './upstream.ts';
-
-const nothing: ReadonlyMap<string, number> = new Map();
+import type { Candidate, PickView, Scheduler, SchedulerOptions } from './scheduler.ts';
+import { eligibleOf, presentWeight } from './smooth-weights.ts';
 
 /**
- * Two random upstreams (chances by weight), the one with fewer connections per weight: nearly as even as least
- * connections, without the rush of everybody to the same newcomer. Keeps no memory.
+ * Two random candidates (chances by present weight), the one with fewer connections per present weight: nearly as even as
+ * least connections, without the rush of everybody to the same newcomer. Keeps no value.
  */
-export function createRandomTwo({ upstreams, random }: SchedulerOptions): Scheduler {
+export function createRandomTwo({ candidates, random }: SchedulerOptions): Scheduler {
   return {
     algorithm: 'random-two',
-    upstreams,
-    pick(_client, loads, excluded) {
-      const eligible = upstreams.filter((upstream) => !excluded(upstream));
-      const first = drawByWeight(eligible, random());
-      if (first === null || eligible.length === 1) return first;
-      const second = drawByWeight(
-        eligible.filter((upstream) => upstream !== first),
-        random(),
-      )!;
-      return loads(second) * first.weight < loads(first) * second.weight ? second : first;
+    pick(_client, view) {
+      const eligible = eligibleOf(candidates, view);
+      const first = drawByWeight(candidates, eligible, view, random());
+      if (first === -1 || eligible.length === 1) return first;
+      const others = eligible.filter((index) => index !== first);
+      const second = drawByWeight(candidates, others, view, random());
+      const crossed = (one: number, other: number): number =>
+        view.load(one) * presentWeight(candidates, view, other);
+      return crossed(second, first) < crossed(first, second) ? second : first;
     },
-    memory: () => ({ algorithm: 'random-two', values: nothing }),
   };
 }
 
-/** The upstream at `point` (in [0, 1)) of the weights laid end to end. */
-function drawByWeight(upstreams: readonly Upstream[], point: number): Upstream | null {
-  const total = upstreams.reduce((sum, { weight }) => sum + weight, 0);
+/** The candidate at `point` (in [0, 1)) of the present weights laid end to end; -1 when there is none. */
+function drawByWeight(
+  candidates: readonly Candidate[],
+  among: readonly number[],
+  view: PickView,
+  point: number,
+): number {
+  const total = among.reduce((sum, index) => sum + presentWeight(candidates, view, index), 0);
   let left = point * total;
-  for (const upstream of upstreams) {
-    left -= upstream.weight;
-    if (left < 0) return upstream;
+  for (const index of among) {
+    left -= presentWeight(candidates, view, index);
+    if (left < 0) return index;
   }
-  return upstreams.at(-1) ?? null;
+  return among.at(-1) ?? -1;
 }

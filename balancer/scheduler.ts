@@ -1,41 +1,47 @@
 import type { Endpoint } from '../lib/address/index.ts';
 import type { Algorithm } from '../topology/index.ts';
-import type { Excluded, Loads, Upstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 
-/** Picks the chat server of each new connection of one service. Replaced whole when the topology changes. */
-export interface Scheduler {
-  readonly algorithm: Algorithm;
-  /** The configured upstreams, healthy or not, in the order of the file. */
-  readonly upstreams: readonly Upstream[];
-  /** Null when every upstream is excluded. */
-  pick(client: Endpoint, loads: Loads, excluded: Excluded): Upstream | null;
-  /** What its successor needs to go on with the sequence. */
-  memory(): SchedulerMemory;
+/** What a scheduler knows of a candidate for good. */
+export type Candidate = Pick<Upstream, 'key' | 'weight'>;
+
+/** The whole of a share, in the unit of `PickView.share`. */
+export const wholeShare = 100;
+
+/**
+ * What a scheduler sees of its candidates, by their place in its list, at the moment of a pick. One number per candidate
+ * is the scheduler's own: what it remembers from pick to pick, and over reloads.
+ */
+export interface PickView {
+  /** Must not be picked (down, at its limit, tried already …). */
+  excluded(index: number): boolean;
+  /** Connections it has now from all workers of this node, connects under way included. */
+  load(index: number): number;
+  /** Hundredths of its share it is to get: less than `wholeShare` while it starts slowly; at least 1. */
+  share(index: number): number;
+  value(index: number): number;
+  setValue(index: number, value: number): void;
 }
 
-/** The little state of a scheduler that outlives it: one number per upstream key; what it means is the algorithm's. */
-export interface SchedulerMemory {
+/** Picks the chat server of each new connection of one service. Has no state of its own; replaced whole on a reload. */
+export interface Scheduler {
   readonly algorithm: Algorithm;
-  readonly values: ReadonlyMap<string, number>;
+  /** Place of the candidate picked, -1 when every one is excluded. */
+  pick(client: Endpoint, view: PickView): number;
 }
 
 /** What a scheduler is made of. */
 export interface SchedulerOptions {
-  readonly upstreams: readonly Upstream[];
-  /** Of the scheduler before this one; of another algorithm: ignored. */
-  readonly memory: SchedulerMemory | undefined;
+  /** Healthy or not, in the order of the file. */
+  readonly candidates: readonly Candidate[];
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** 32 hexadecimal digits: the topology's hash key. */
   readonly hashKey: string;
 }
 
-/** The remembered values of the upstreams that are still there, when they are of the same algorithm. */
-export function recall(
-  algorithm: Algorithm,
-  { memory, upstreams }: SchedulerOptions,
-  otherwise: number,
-): Map<string, number> {
-  const old = memory?.algorithm === algorithm ? memory.values : undefined;
-  return new Map(upstreams.map(({ key }) => [key, old?.get(key) ?? otherwise]));
+/** The values of a list of candidates, as they outlive its scheduler. */
+export interface SchedulerMemory {
+  readonly algorithm: Algorithm;
+  readonly values: ReadonlyMap<string, number>;
 }

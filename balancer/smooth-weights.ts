@@ -1,29 +1,46 @@
-import type { Upstream } from './upstream.ts';
+import { wholeShare, type Candidate, type PickView } from './scheduler.ts';
+
+/** A candidate's weight at this moment: whole numbers, in hundredths of the configured weight. */
+export function presentWeight(candidates: readonly Candidate[], view: PickView, index: number): number {
+  return candidates[index]!.weight * view.share(index);
+}
 
 /**
- * One step of smooth weighted round robin over `eligible`: every upstream earns its weight as credit, the richest is
- * picked and pays what all earned together. Over a cycle (sum of the weights) each is picked exactly its weight's
- * times, spread as evenly as integers allow. `credits` is changed; null when nobody is eligible.
+ * One step of smooth weighted round robin over `eligible` (places in the list): each earns its present weight as credit,
+ * the richest is picked and pays what all earned together. Over a cycle (sum of the weights) each is picked exactly its
+ * weight's times, spread as evenly as integers allow. The credits are the scheduler's values; -1 when nobody is eligible.
  */
-export function smoothStep(eligible: readonly Upstream[], credits: Map<string, number>): Upstream | null {
-  let richest: Upstream | null = null;
+export function smoothStep(
+  candidates: readonly Candidate[],
+  eligible: readonly number[],
+  view: PickView,
+): number {
+  let richest = -1;
   let most = -Infinity;
   let earned = 0;
-  for (const upstream of eligible) {
-    const credit = (credits.get(upstream.key) ?? 0) + upstream.weight;
-    credits.set(upstream.key, credit);
-    earned += upstream.weight;
+  for (const index of eligible) {
+    const weight = presentWeight(candidates, view, index);
+    const credit = view.value(index) + weight;
+    view.setValue(index, credit);
+    earned += weight;
     if (credit > most) {
-      richest = upstream;
+      richest = index;
       most = credit;
     }
   }
-  if (richest !== null) credits.set(richest.key, most - earned);
+  if (richest !== -1) view.setValue(richest, most - earned);
   return richest;
 }
 
-/** Keeps remembered credits within what the present weights could have brought about. */
-export function boundCredits(upstreams: readonly Upstream[], credits: Map<string, number>): void {
-  const total = upstreams.reduce((sum, { weight }) => sum + weight, 0);
-  for (const [key, credit] of credits) credits.set(key, Math.max(-total, Math.min(total, credit)));
+/** A remembered credit within what the present weights could have brought about. */
+export function boundCredit(candidates: readonly Candidate[], credit: number): number {
+  const total = wholeShare * candidates.reduce((sum, { weight }) => sum + weight, 0);
+  return Math.max(-total, Math.min(total, credit));
+}
+
+/** The places in the list that may be picked. */
+export function eligibleOf(candidates: readonly Candidate[], view: PickView): readonly number[] {
+  const eligible: number[] = [];
+  for (let index = 0; index < candidates.length; index++) if (!view.excluded(index)) eligible.push(index);
+  return eligible;
 }

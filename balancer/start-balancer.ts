@@ -1,9 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { HeadgateError } from '../lib/errors/index.ts';
-import { getrlimitNofile, linuxAvailable, somaxconn } from '../lib/linux/index.ts';
+import { getrlimitNofile, linuxAvailable, sharedMemoryAvailable, somaxconn } from '../lib/linux/index.ts';
 import { connectionLimit } from '../lib/relay/index.ts';
+import { SharedMemory } from '../lib/shared-memory/index.ts';
 import { prettyLine, type StartTier, type TierContext } from '../node/index.ts';
 import { hostParts, type HostParts } from './host-parts.ts';
+import { PickTable } from './pick-table.ts';
 import { refuseTakenPorts } from './port-check.ts';
 import { Supervisor } from './supervisor.ts';
 import { workerLimit } from './worker-limit.ts';
@@ -21,11 +23,15 @@ function writePretty(line: string): void {
   process.stdout.write(`${prettyLine(line)}\n`);
 }
 
-/** As `startBalancer`, with the workers' log going where `output` says. */
+/**
+ * As `startBalancer`, with the workers' log going where `output` says. `sharing: false` has the workers ask the
+ * supervisor for each connection, as where memory cannot be shared.
+ */
 export async function startSupervisor(
   context: TierContext,
   output: WorkerOutput,
   host?: HostParts,
+  { sharing = true }: { readonly sharing?: boolean } = {},
 ): Promise<Supervisor> {
   const { topology, node, log, clock } = context;
   const me = topology.balancers.find(({ name }) => name === node);
@@ -47,12 +53,14 @@ export async function startSupervisor(
     connectionLimit(getrlimitNofile()?.soft ?? usualDescriptors),
   );
   log.info(`carries up to ${workers * limit} connections: ${workers} workers with ${limit} each`);
+  const memory = sharing ? pickMemory(context, workers) : undefined;
   const secretVariable = 'env' in topology.secret ? topology.secret.env : undefined;
   const supervisor = new Supervisor(context, me, {
     workers,
     workerLimit: limit,
     reusePort: linux.available,
-    spawn: () => forkWorker(output, secretVariable),
+    spawn: () => forkWorker(output, secretVariable, memory?.fd),
+    memory,
     ...(host ?? hostParts(context, me.host)),
   });
   try {
@@ -71,4 +79,15 @@ function warnOfShortQueue({ log }: TierContext): void {
     `net.core.somaxconn is ${queue}, below the listeners' backlog of ${listenBacklog}; ` +
       `run sysctl -w net.core.somaxconn=${listenBacklog}`,
   );
+}
+
+/** Memory for the picks, shared with the workers; undefined where there is none, and the supervisor picks for them. */
+function pickMemory({ log }: TierContext, workers: number): SharedMemory | undefined {
+  const { available, reason } = sharedMemoryAvailable();
+  if (available) return SharedMemory.create('headgate-picks', PickTable.bytes(workers));
+  log.warn(
+    { why: reason },
+    'no memory shared with the workers: they ask for each connection, and no client waits',
+  );
+  return undefined;
 }

@@ -7,22 +7,25 @@ import {
   type HeartbeatReply,
   type Responder,
 } from '../lib/heartbeat/index.ts';
+import type { SharedMemory } from '../lib/shared-memory/index.ts';
 import { RateMeter, type TierContext, type TierNode, type TierStatus } from '../node/index.ts';
 import type { Balancer, Topology } from '../topology/index.ts';
 import { AllowedDirectors } from './allowed-directors.ts';
 import { Conditions } from './conditions.ts';
 import { CounterTotals } from './counter-totals.ts';
 import { startDeadResets } from './dead-resets.ts';
+import type { Doomed } from './doomed-upstreams.ts';
 import { FlowBook } from './flow-book.ts';
 import { HostPreparation, type PrepareHost } from './host-preparation.ts';
 import { listenError, ListenFailures } from './listen-failures.ts';
+import { PickTable } from './pick-table.ts';
 import { readinessOf } from './readiness.ts';
 import { takesOf } from './takes.ts';
 import { UpstreamWatch } from './upstream-watch.ts';
 import { VipNeeds, type VipNeed } from './vip-needs.ts';
 import { WorkerFleet, type FleetEvents, type FleetMember } from './worker-fleet.ts';
-import type { SpawnWorker } from './worker-process.ts';
-import type { PickRequest, WorkerConfig, WorkerReport } from './worker-protocol.ts';
+import { tableDescriptor, type SpawnWorker } from './worker-process.ts';
+import type { WorkerRequest, WorkerConfig, WorkerReport } from './worker-protocol.ts';
 import { servicesOf, workerServices } from './worker-services.ts';
 
 /** How long a changed topology may take to reach all workers before `apply` goes on without them. */
@@ -31,6 +34,8 @@ const applyTimeoutMs = 5_000;
 const startDeaths = 3;
 /** How often forgotten servers, parted directors and the rate are looked after. */
 const housekeepingMs = 1_000;
+/** How often the shares of chat servers that start slowly grow. */
+const warmingMs = 250;
 /** Every how many rounds of housekeeping a listener that could not be opened is tried again. */
 const retryRounds = 2;
 
@@ -40,6 +45,8 @@ export interface SupervisorOptions {
   readonly workerLimit: number;
   readonly reusePort: boolean;
   readonly spawn: SpawnWorker;
+  /** Shared with the workers, for their picks; undefined: they ask. */
+  readonly memory: SharedMemory | undefined;
   /** The VIPs that packets shall arrive for on this host. */
   readonly vips: (topology: Topology, me: Balancer) => readonly VipNeed[];
   readonly prepareHost: PrepareHost;
@@ -69,6 +76,7 @@ export class Supervisor implements TierNode, FleetEvents {
   readonly #book: FlowBook;
   readonly #publisher: FlowPublisher;
   readonly #limit: number;
+  readonly #memory: SharedMemory | undefined;
   readonly #timers: readonly Timer[];
   #topology: Topology;
   #me: Balancer;
@@ -85,12 +93,13 @@ export class Supervisor implements TierNode, FleetEvents {
   constructor(context: TierContext, me: Balancer, options: SupervisorOptions) {
     const { topology, clock, log, key, node, control, generations } = context;
     const { heartbeat, cluster } = topology;
-    const { workers, workerLimit: limit, reusePort, spawn, vips, prepareHost } = options;
+    const { workers, workerLimit: limit, reusePort, spawn, memory, vips, prepareHost } = options;
     this.#context = context;
     this.#clock = clock;
     this.#topology = topology;
     this.#me = me;
     this.#limit = workers * limit;
+    this.#memory = memory;
     this.#rate = new RateMeter(clock);
     this.#failures = new ListenFailures(log);
     this.#conditions = new Conditions(clock);
@@ -110,7 +119,15 @@ export class Supervisor implements TierNode, FleetEvents {
       onChange: () => this.#healthChanged(),
       onReply: () => this.#healthChanged(),
     });
-    this.#upstreams = new UpstreamWatch({ heartbeats, random: Math.random });
+    this.#upstreams = new UpstreamWatch({
+      heartbeats,
+      table: new PickTable(memory?.buffer ?? new ArrayBuffer(PickTable.bytes(workers)), workers),
+      queues: memory !== undefined,
+      random: Math.random,
+      clock,
+      serve: (place, service) => this.#fleet.tell(place, { kind: 'serve', service }),
+      onFullness: () => this.#review(),
+    });
     this.#upstreams.apply(topology, me.name);
     this.#responder = createResponder({
       server: control,
@@ -119,7 +136,8 @@ export class Supervisor implements TierNode, FleetEvents {
       clock,
       ...(generations && { generations }),
     });
-    const start = { limit, reusePort, log: { level: log.level, bindings: log.bindings() } };
+    const table = memory === undefined ? undefined : { fd: tableDescriptor, workers };
+    const start = { limit, reusePort, table, log: { level: log.level, bindings: log.bindings() } };
     this.#fleet = new WorkerFleet(
       { size: workers, spawn, start, clock, log, beat: heartbeat, events: this },
       this.#config(),
@@ -128,9 +146,10 @@ export class Supervisor implements TierNode, FleetEvents {
       every(clock, housekeepingMs, () => this.#keepHouse(), true),
       startDeadResets({
         clock,
-        dead: () => this.#upstreams.dead(),
-        reset: (upstream, most) => this.#resetDead(upstream, most),
+        doomed: () => this.#upstreams.doomed(),
+        reset: (doomed, most) => this.#reset(doomed, most),
       }),
+      every(clock, warmingMs, () => this.#upstreams.tick(), true),
     ];
     this.#complete = true;
   }
@@ -178,13 +197,11 @@ export class Supervisor implements TierNode, FleetEvents {
       accepted,
       newPerSecond: this.#rate.perSecond(accepted),
       limit: this.#limit,
-      counters: {
-        ...this.#totals.all(),
-        ...this.#fleet.stats,
-        ...this.#upstreams.stats,
+      counters: sums(this.#totals.all(), { ...this.#fleet.stats }, this.#upstreams.stats, {
         ...this.#flowCounters(),
-      },
+      }),
       watches: this.#upstreams.status(),
+      waiting: Object.fromEntries(this.#upstreams.waiting()),
       workers: this.#fleet
         .members()
         .map(({ pid, misses, report }) => ({ pid, misses, connections: report?.connections ?? 0 })),
@@ -199,8 +216,8 @@ export class Supervisor implements TierNode, FleetEvents {
     return (this.#closed ??= this.#close());
   }
 
-  requests(member: FleetMember, requests: readonly PickRequest[]): readonly number[] {
-    return this.#upstreams.answer(member.id, requests);
+  requests(member: FleetMember, requests: readonly WorkerRequest[]): readonly number[] {
+    return this.#upstreams.answer(member.place, requests);
   }
 
   report(_member: FleetMember, { counters }: WorkerReport): void {
@@ -220,7 +237,7 @@ export class Supervisor implements TierNode, FleetEvents {
   }
 
   gone(member: FleetMember, served: boolean): void {
-    this.#upstreams.workerGone(member.id);
+    this.#upstreams.workerGone(member.place);
     this.#book.workerGone(member.id);
     if (!served) this.#unservedDeaths++;
     this.#workersChanged();
@@ -241,6 +258,7 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#responder.close();
     this.#conditions.close();
     await this.#fleet.close();
+    this.#memory?.close();
     this.#publisher.close();
     await this.#host.undo();
   }
@@ -259,6 +277,7 @@ export class Supervisor implements TierNode, FleetEvents {
         atVip: new Set(atVip.map(({ name }) => name)),
       }),
       upstreams: this.#upstreams.forWorkers(),
+      plan: this.#upstreams.plan,
     };
   }
 
@@ -317,9 +336,9 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#conditions.wake();
   }
 
-  #resetDead(upstream: string, most: number): void {
+  #reset({ key, services }: Doomed, most: number): void {
     const share = Math.ceil(most / Math.max(1, this.#fleet.members().length));
-    this.#fleet.broadcast({ kind: 'reset', upstream, most: share });
+    this.#fleet.broadcast({ kind: 'reset', upstream: key, services, most: share });
   }
 
   #connections(): number {
@@ -332,12 +351,12 @@ export class Supervisor implements TierNode, FleetEvents {
 
   #reply(): HeartbeatReply {
     const members = this.#fleet.members();
-    const full = members.some(({ report }) => report?.full);
+    const full = members.some(({ report }) => report?.full === true);
     const services = servicesOf(this.#topology, this.#me.name).map(({ name, forwarding, listen }) => {
       const state = readinessOf({
         draining: this.#isDraining(),
         listening: members.some(({ applied }) => applied?.listening.includes(name)),
-        full,
+        full: full || this.#upstreams.isFull(name),
         canTake: this.#upstreams.canTake(name),
       });
       const connections = members.reduce((sum, { report }) => sum + (report?.services[name] ?? 0), 0);
@@ -370,4 +389,12 @@ export class Supervisor implements TierNode, FleetEvents {
 
 function directorHosts({ directors }: Topology): readonly string[] {
   return directors.map(({ host }) => host);
+}
+
+/** Counters of several sources; those of one name added. */
+function sums(...sources: readonly Readonly<Record<string, number>>[]): Readonly<Record<string, number>> {
+  const totals = new Map<string, number>();
+  for (const source of sources)
+    for (const [name, count] of Object.entries(source)) totals.set(name, (totals.get(name) ?? 0) + count);
+  return Object.fromEntries(totals);
 }

@@ -11,9 +11,3 @@ export interface Upstream {
   /** At least 1: an upstream of weight 0 is not offered to schedulers. */
   readonly weight: number;
 }
-
-/** Connections an upstream has now from all workers of this node, connects under way included. */
-export type Loads = (upstream: Upstream) => number;
-
-/** Whether an upstream must not be picked (down, full, tried already …). */
-export type Excluded = (upstream: Upstream) => boolean;

@@ -5,7 +5,7 @@ import { RespawnDelay } from './respawn-delay.ts';
 import { WorkerBeat } from './worker-beat.ts';
 import type { SpawnWorker, WorkerProcess } from './worker-process.ts';
 import type {
-  PickRequest,
+  WorkerRequest,
   ToWorker,
   WorkerApplied,
   WorkerConfig,
@@ -27,6 +27,8 @@ export interface BeatSettings {
 /** One worker; its `id` is never used again. */
 export interface FleetMember {
   readonly id: number;
+  /** From 0; its successor gets it again. */
+  readonly place: number;
   readonly pid: number;
   readonly misses: number;
   /** The last report; undefined before the first. */
@@ -38,7 +40,7 @@ export interface FleetMember {
 /** What a fleet tells its owner. */
 export interface FleetEvents {
   /** Answers a batch of picks: pairs of request and upstream id laid end to end. */
-  requests(member: FleetMember, requests: readonly PickRequest[]): readonly number[];
+  requests(member: FleetMember, requests: readonly WorkerRequest[]): readonly number[];
   report(member: FleetMember, report: WorkerReport): void;
   /** A frame of a worker's flow reports; false when it was not understood. */
   flows(member: FleetMember, frame: unknown): boolean;
@@ -60,7 +62,7 @@ export interface FleetStats {
 export interface FleetOptions {
   readonly size: number;
   readonly spawn: SpawnWorker;
-  readonly start: WorkerStart;
+  readonly start: Omit<WorkerStart, 'place'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly beat: BeatSettings;
@@ -69,9 +71,10 @@ export interface FleetOptions {
 
 interface Member {
   readonly id: number;
+  readonly place: number;
   readonly pid: number;
   readonly process: WorkerProcess;
-  readonly slot: RespawnDelay;
+  readonly respawn: RespawnDelay;
   readonly bornMs: number;
   readonly beat: WorkerBeat;
   misses: number;
@@ -101,13 +104,18 @@ export class WorkerFleet {
     this.#beat = options.beat;
     this.#lastBeatMs = options.clock.now();
     this.#beating = this.#startBeating();
-    for (let place = 0; place < options.size; place++) this.#spawn(new RespawnDelay());
+    for (let place = 0; place < options.size; place++) this.#spawn(place, new RespawnDelay());
   }
 
   /** Sends a config to every worker, and to those that come later. */
   publish(config: WorkerConfig): void {
     this.#config = config;
     this.broadcast({ kind: 'config', config });
+  }
+
+  /** To the worker at a place, when there is one. */
+  tell(place: number, message: ToWorker): void {
+    for (const member of this.#members.values()) if (member.place === place) member.process.send(message);
   }
 
   broadcast(message: ToWorker): void {
@@ -152,15 +160,16 @@ export class WorkerFleet {
     return every(this.#options.clock, this.#beat.intervalMs, () => this.#beatAll(), true);
   }
 
-  #spawn(slot: RespawnDelay): void {
+  #spawn(place: number, respawn: RespawnDelay): void {
     const { spawn, clock, start, log } = this.#options;
     const process = spawn();
     const id = this.#nextId++;
     const member: Member = {
       id,
+      place,
       pid: process.pid,
       process,
-      slot,
+      respawn,
       bornMs: clock.now(),
       beat: new WorkerBeat(),
       misses: 0,
@@ -171,7 +180,7 @@ export class WorkerFleet {
     this.#members.set(id, member);
     process.onMessage((message) => this.#receive(member, message));
     process.onExit((why) => this.#exited(member, why));
-    process.send({ kind: 'start', start });
+    process.send({ kind: 'start', start: { ...start, place } });
     process.send({ kind: 'config', config: this.#config });
     log.debug({ worker: process.pid }, 'worker started');
   }
@@ -238,14 +247,14 @@ export class WorkerFleet {
       log.error(facts, `worker ended (${why}); its connections are lost`);
       return;
     }
-    const delayMs = member.slot.next(clock.now() - member.bornMs);
+    const delayMs = member.respawn.next(clock.now() - member.bornMs);
     log.error(
       { ...facts, replacedInMs: delayMs },
       `worker ended (${why}); its connections are lost, another takes its place`,
     );
     const timer = clock.after(delayMs, () => {
       this.#respawns.delete(timer);
-      this.#spawn(member.slot);
+      this.#spawn(member.place, member.respawn);
     });
     this.#respawns.add(timer);
   }

@@ -3,7 +3,9 @@ import pino from 'pino';
 import { systemClock } from '../lib/clock/index.ts';
 import { linuxAvailable, signalOnParentDeath } from '../lib/linux/index.ts';
 import { createNodeRelay } from '../lib/relay/index.ts';
-import type { FromWorker, ToWorker } from './worker-protocol.ts';
+import { SharedMemory } from '../lib/shared-memory/index.ts';
+import { PickTable } from './pick-table.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
 import { Worker } from './worker.ts';
 
 /** Most bytes of log waiting for a reader that is slow; what comes then is dropped and counted. */
@@ -24,6 +26,10 @@ function send(message: FromWorker, sent?: () => void): void {
   process.send?.(message, undefined, {}, () => sent?.());
 }
 
+function openTable({ fd, workers }: NonNullable<WorkerStart['table']>): PickTable {
+  return new PickTable(SharedMemory.open(fd, PickTable.bytes(workers)).buffer, workers);
+}
+
 process.on('message', (message: ToWorker) => {
   if (message.kind !== 'start') {
     worker?.receive(message);
@@ -33,6 +39,7 @@ process.on('message', (message: ToWorker) => {
   const log = pino({ level: start.log.level }, output).child({ ...start.log.bindings, worker: process.pid });
   worker = new Worker({
     start,
+    table: start.table === undefined ? undefined : openTable(start.table),
     clock: systemClock,
     log,
     createRelay: createNodeRelay,

@@ -25,8 +25,18 @@ export type SpawnWorker = () => WorkerProcess;
 /** Where workers write their log. `inherit`: to this process's standard output; else called with each whole line. */
 export type WorkerOutput = 'inherit' | ((line: string) => void);
 
-/** Forks worker-main; `secretVariable` is the environment variable a worker must not see. */
-export function forkWorker(output: WorkerOutput, secretVariable: string | undefined): WorkerProcess {
+/** The descriptor under which a worker finds the pick table: the first after those of the IPC channel. */
+export const tableDescriptor = 4;
+
+/**
+ * Forks worker-main; `secretVariable` is the environment variable a worker must not see, `table` the descriptor of the
+ * pick table, when it is shared.
+ */
+export function forkWorker(
+  output: WorkerOutput,
+  secretVariable: string | undefined,
+  table: number | undefined,
+): WorkerProcess {
   const program = new URL(`./worker-main${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
   const env = { ...process.env };
   if (secretVariable !== undefined) delete env[secretVariable];
@@ -34,7 +44,13 @@ export function forkWorker(output: WorkerOutput, secretVariable: string | undefi
     env,
     // A debugger's port belongs to the supervisor; a worker that wanted it too would not start.
     execArgv: process.execArgv.filter((option) => !option.startsWith('--inspect')),
-    stdio: ['ignore', output === 'inherit' ? 'inherit' : 'pipe', 'inherit', 'ipc'],
+    stdio: [
+      'ignore',
+      output === 'inherit' ? 'inherit' : 'pipe',
+      'inherit',
+      'ipc',
+      ...(table === undefined ? [] : [table]),
+    ],
   });
   if (output !== 'inherit' && child.stdout !== null)
     createInterface({ input: child.stdout }).on('line', (line) => output(`${line}\n`));

@@ -3,6 +3,7 @@ import type { Endpoint } from '../lib/address/index.ts';
 import type { Json } from '../lib/control/index.ts';
 import type { AcceptedHeaders, RelaySettings } from '../lib/relay/index.ts';
 import type { ProxyProtocolSend } from '../topology/index.ts';
+import type { PickPlan } from './pick-plan.ts';
 
 /** What a worker is told once, before anything else. */
 export interface WorkerStart {
@@ -10,6 +11,10 @@ export interface WorkerStart {
   readonly limit: number;
   /** Share the listeners' ports with the other workers. */
   readonly reusePort: boolean;
+  /** Its column in the pick table, from 0; a successor in the fleet gets it again. */
+  readonly place: number;
+  /** The pick table as an inherited descriptor; undefined: the supervisor is asked for every pick. */
+  readonly table: { readonly fd: number; readonly workers: number } | undefined;
   readonly log: { readonly level: string; readonly bindings: Readonly<Record<string, unknown>> };
 }
 
@@ -38,6 +43,8 @@ export interface WorkerUpstream {
   readonly key: string;
   readonly name: string;
   readonly endpoint: Endpoint;
+  /** Its row in the pick table. */
+  readonly row: number;
 }
 
 /** Everything a worker runs by; replaced whole. */
@@ -48,6 +55,8 @@ export interface WorkerConfig {
   readonly accepting: boolean;
   readonly services: readonly WorkerService[];
   readonly upstreams: readonly WorkerUpstream[];
+  /** What is picked from, beside the pick table. */
+  readonly plan: PickPlan;
 }
 
 export type ToWorker =
@@ -56,14 +65,28 @@ export type ToWorker =
   /** Pairs laid end to end: request number, id of the upstream picked (0: none). */
   | { readonly kind: 'answers'; readonly answers: readonly number[] }
   | { readonly kind: 'ping'; readonly beat: number }
-  /** End up to `most` connections to an upstream that is dead. */
-  | { readonly kind: 'reset'; readonly upstream: string; readonly most: number };
+  /** There may be room for the longest waiting client of the service, which is one of this worker. */
+  | { readonly kind: 'serve'; readonly service: string }
+  /** End up to `most` connections to an upstream, of these services or (undefined) all. */
+  | {
+      readonly kind: 'reset';
+      readonly upstream: string;
+      readonly services: readonly string[] | undefined;
+      readonly most: number;
+    };
 
-/** One entry of a batch: ask for an upstream; a place is free again; the same because connecting failed. */
-export type PickRequest =
+/**
+ * One entry of a batch. Where the supervisor picks: ask for an upstream; a place is free again; the same because
+ * connecting failed. Where the worker picks itself: connecting failed, look at the upstream; there is room for a client
+ * that waits in another worker; the service became full, or has room again.
+ */
+export type WorkerRequest =
   | readonly ['pick', request: number, service: string, host: string, port: number, tried: readonly number[]]
   | readonly ['release', upstream: number]
-  | readonly ['failed', upstream: number];
+  | readonly ['failed', upstream: number]
+  | readonly ['probe', upstream: number]
+  | readonly ['room', service: string]
+  | readonly ['fullness', service: string];
 
 /** A listener that could not be opened. */
 export interface ListenFailure {
@@ -100,7 +123,7 @@ export interface WorkerApplied {
 }
 
 export type FromWorker =
-  | { readonly kind: 'requests'; readonly requests: readonly PickRequest[] }
+  | { readonly kind: 'requests'; readonly requests: readonly WorkerRequest[] }
   | { readonly kind: 'pong'; readonly beat: number }
   /** A frame of lib/flow-report about the connections that no director forwarded. */
   | { readonly kind: 'flows'; readonly frame: Json }

@@ -13,9 +13,20 @@ import type {
 import { connectionFields } from './connection-log.ts';
 import { isFull } from './fullness.ts';
 import { IpcPicker } from './picker-ipc.ts';
+import { SharedPicker } from './picker-shared.ts';
+import type { Picked, Picker } from './picker.ts';
+import { emptyPlan } from './pick-plan.ts';
+import type { PickTable } from './pick-table.ts';
 import { WorkerFlows } from './worker-flows.ts';
 import { WorkerListeners } from './worker-listeners.ts';
-import type { FromWorker, ToWorker, WorkerConfig, WorkerStart, WorkerUpstream } from './worker-protocol.ts';
+import type {
+  FromWorker,
+  ToWorker,
+  WorkerConfig,
+  WorkerRequest,
+  WorkerStart,
+  WorkerUpstream,
+} from './worker-protocol.ts';
 import { ReportWriter, type WorkerNumbers } from './worker-report.ts';
 
 /** How often a worker reports its numbers when they changed; what the directors must know goes at once. */
@@ -23,6 +34,8 @@ const reportIntervalMs = 200;
 
 export interface WorkerOptions {
   readonly start: WorkerStart;
+  /** What it picks from; undefined: it asks the supervisor. */
+  readonly table: PickTable | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly createRelay: CreateRelay;
@@ -40,11 +53,13 @@ export class Worker implements Router {
   readonly #recordsDropped: () => number;
   readonly #relay: Relay;
   readonly #listeners: WorkerListeners;
-  readonly #picker: IpcPicker;
+  readonly #picker: Picker;
+  readonly #shared: SharedPicker | undefined;
+  readonly #asking: IpcPicker | undefined;
   readonly #flows: WorkerFlows;
   readonly #reports = new ReportWriter();
   readonly #reporting: Timer;
-  #config: WorkerConfig = { revision: 0, accepting: false, services: [], upstreams: [] };
+  #config: WorkerConfig = { revision: 0, accepting: false, services: [], upstreams: [], plan: emptyPlan };
   #byId = new Map<number, WorkerUpstream>();
   #byKey = new Map<string, WorkerUpstream>();
   #applying: Promise<void> = Promise.resolve();
@@ -53,7 +68,7 @@ export class Worker implements Router {
   readonly #clients = new Set<number>();
   readonly #liveByService = new Map<string, number>();
 
-  constructor({ start, clock, log, createRelay, send, recordsDropped }: WorkerOptions) {
+  constructor({ start, table, clock, log, createRelay, send, recordsDropped }: WorkerOptions) {
     this.#limit = start.limit;
     this.#log = log;
     this.#send = send;
@@ -65,39 +80,51 @@ export class Worker implements Router {
       onRouterError: (error) => log.error({ why: describeError(error) }, 'routing a connection failed'),
     });
     this.#listeners = new WorkerListeners(this.#relay, start.reusePort);
-    this.#picker = new IpcPicker({
+    const options = {
       clock,
-      send: (requests, sent) => send({ kind: 'requests', requests }, sent),
-      upstream: (id) => this.#byId.get(id),
-    });
+      send: (requests: readonly WorkerRequest[], sent: () => void) =>
+        send({ kind: 'requests', requests }, sent),
+      upstream: (id: number) => this.#byId.get(id),
+    };
+    if (table === undefined) this.#picker = this.#asking = new IpcPicker(options);
+    else {
+      const { place } = start;
+      this.#picker = this.#shared = new SharedPicker({ ...options, table, place, random: Math.random });
+    }
     this.#flows = new WorkerFlows({ clock, send: (frame, sent) => send({ kind: 'flows', frame }, sent) });
     this.#reporting = every(clock, reportIntervalMs, () => this.#report(), true);
   }
 
   /** Takes a message of the supervisor. */
   receive(message: ToWorker): void {
-    if (message.kind === 'answers') this.#picker.answer(message.answers);
+    if (message.kind === 'answers') this.#asking?.answer(message.answers);
+    else if (message.kind === 'serve') this.#shared?.serve(message.service);
     else if (message.kind === 'ping') this.#send({ kind: 'pong', beat: message.beat });
-    else if (message.kind === 'reset') this.#relay.reset(message.upstream, message.most);
+    else if (message.kind === 'reset') this.#reset(message);
     else if (message.kind === 'config') this.#take(message.config);
   }
 
-  async route(client: RelayClient, tried: readonly string[]): Promise<Destination | null> {
+  route(client: RelayClient, tried: readonly string[]): Destination | null | Promise<Destination | null> {
     if (tried.length === 0) {
       this.#clients.add(client.id);
       this.#count(client.service, 1);
       this.#flows.began(client);
       this.#reportFullness();
     }
-    const triedIds = tried.flatMap((key) => this.#byKey.get(key)?.id ?? []);
-    const upstream = await this.#picker.pick(client.service, client.source, triedIds);
-    return upstream === null
-      ? null
-      : { id: upstream.key, endpoint: upstream.endpoint, ...this.#preface(client) };
+    const { id: connection, service, source } = client;
+    const picked = this.#picker.pick({
+      service,
+      client: source,
+      tried: tried.flatMap((id) => this.#upstreamOf(id)?.id ?? []),
+      connection,
+    });
+    return picked instanceof Promise
+      ? picked.then((upstream) => this.#destination(client, upstream))
+      : this.#destination(client, picked);
   }
 
-  failed(_client: RelayClient, { id: key }: Destination, error: HeadgateError): void {
-    const id = this.#byKey.get(key)?.id;
+  failed(_client: RelayClient, destination: Destination, error: HeadgateError): void {
+    const id = this.#upstreamOf(destination.id)?.id;
     if (id === undefined) return;
     // Other failures say nothing of the upstream: the client left, or this process ran out of something.
     const accused =
@@ -107,14 +134,16 @@ export class Worker implements Router {
   }
 
   ended(record: ConnectionRecord): void {
-    const id = record.destination === null ? undefined : this.#byKey.get(record.destination.id)?.id;
+    const { client, destination } = record;
+    if (destination === null) this.#picker.leave(client.id);
+    const id = destination === null ? undefined : this.#upstreamOf(destination.id)?.id;
     if (id !== undefined) this.#picker.release(id);
-    if (this.#clients.delete(record.client.id)) {
-      this.#count(record.client.service, -1);
-      this.#flows.ended(record.client);
+    if (this.#clients.delete(client.id)) {
+      this.#count(client.service, -1);
+      this.#flows.ended(client);
     }
     this.#log.info(
-      connectionFields(record, (key) => this.#byKey.get(key)?.name),
+      connectionFields(record, (one) => this.#upstreamOf(one)?.name),
       'connection ended',
     );
     this.#reportFullness();
@@ -123,6 +152,7 @@ export class Worker implements Router {
   /** Ends everything; clients get RST. */
   async close(): Promise<void> {
     this.#reporting.cancel();
+    this.#shared?.close();
     this.#flows.close();
     await this.#relay.close();
   }
@@ -132,6 +162,7 @@ export class Worker implements Router {
     // The supervisor lists an upstream as long as it holds connections, so nothing held here is forgotten.
     this.#byId = new Map(config.upstreams.map((upstream) => [upstream.id, upstream]));
     this.#byKey = new Map(config.upstreams.map((upstream) => [upstream.key, upstream]));
+    this.#shared?.configure(config.plan);
     this.#applying = this.#applying.then(() => this.#applyListeners(config));
   }
 
@@ -147,6 +178,26 @@ export class Worker implements Router {
       listeningVip: this.#listeners.listening('vip'),
       failures,
     });
+  }
+
+  #destination(client: RelayClient, picked: Picked): Destination | null {
+    if (picked === null) return null;
+    const { key, endpoint } = picked;
+    return { id: destinationId(client.service, key), endpoint, ...this.#preface(client) };
+  }
+
+  #upstreamOf(id: string): WorkerUpstream | undefined {
+    return this.#byKey.get(upstreamKeyOf(id));
+  }
+
+  /** Ends connections to an upstream, of all services that have any when none are named. */
+  #reset({ upstream, services, most }: Extract<ToWorker, { readonly kind: 'reset' }>): void {
+    let left = most;
+    for (const id of this.#relay.destinations().keys()) {
+      const [service = ''] = id.split(' ', 1);
+      if (upstreamKeyOf(id) === upstream && (services === undefined || services.includes(service)))
+        left -= this.#relay.reset(id, left);
+    }
   }
 
   #preface({ service, source, destination }: RelayClient): { preface?: Uint8Array } {
@@ -184,4 +235,13 @@ export class Worker implements Router {
   #reportFullness(): void {
     if (isFull(this.#full, this.#relay.stats().connections, this.#limit) !== this.#full) this.#report();
   }
+}
+
+/** The relay knows a chat server once per service, so that the connections of one service can be ended. */
+function destinationId(service: string, key: string): string {
+  return `${service} ${key}`;
+}
+
+function upstreamKeyOf(id: string): string {
+  return id.slice(id.indexOf(' ') + 1);
 }

@@ -93,6 +93,8 @@ function remarks({ status }: NodeAnswer, views: readonly View[]): readonly strin
   for (const { seen } of views) {
     if (seen.dead) all.add('dead');
     if (seen.draining) all.add('draining');
+    if (seen.backup === true) all.add('backup');
+    if (seen.share !== undefined) all.add(`starts slowly, ${seen.share} %`);
     for (const readiness of Object.values(seen.services))
       if (readiness !== 'serving') all.add(readiness === 'no-upstream' ? 'no upstream' : readiness);
   }

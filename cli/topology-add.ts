@@ -11,6 +11,8 @@ const options = {
   control: { type: 'string' },
   weight: { type: 'string' },
   probe: { type: 'string' },
+  'max-connections': { type: 'string' },
+  backup: { type: 'boolean' },
   service: { type: 'string', multiple: true },
 } as const;
 type Option = keyof typeof options;
@@ -19,7 +21,7 @@ type Option = keyof typeof options;
 const kinds: Readonly<Record<string, readonly [Option, ...Option[]]>> = {
   director: ['host', 'control'],
   balancer: ['host', 'port', 'control', 'weight', 'service'],
-  chatserver: ['address', 'control', 'weight', 'probe', 'service'],
+  chatserver: ['address', 'control', 'weight', 'probe', 'max-connections', 'backup', 'service'],
 };
 
 /** Adds a node to a topology file. */
@@ -30,7 +32,8 @@ export const topologyAdd: Command = {
        headgate topology add balancer   NAME --host ADDRESS [--port PORT] [--control PORT] [--weight N]
                                         [--service NAME]... [FILE]
        headgate topology add chatserver NAME --address ADDRESS:PORT [--control PORT] [--weight N]
-                                        [--probe headgate|tcp|off] [--service NAME]... [options] [FILE]
+                                        [--probe headgate|tcp|off] [--max-connections N] [--backup]
+                                        [--service NAME]... [options] [FILE]
 
 Comments and layout of the file stay. --service also puts the node on the list of a service that names its own
 nodes. What would make the topology invalid is refused. FILE defaults to $HEADGATE_TOPOLOGY.
@@ -66,7 +69,16 @@ examples: headgate topology add balancer b3 --host 127.0.1.3 examples/local/topo
       if (kind === 'director') return addDirector(text, name, { host: place, ...common }, file);
       if (kind === 'chatserver') {
         const heartbeat = values.probe === undefined ? {} : { heartbeat: { probe: values.probe } };
-        return addChatServer(text, name, { address: place, ...common, ...shared, ...heartbeat }, file);
+        const role = {
+          ...pick({ maxConnections: wholeNumber(values['max-connections'], '--max-connections') }),
+          ...pick({ backup: values.backup }),
+        };
+        return addChatServer(
+          text,
+          name,
+          { address: place, ...common, ...shared, ...heartbeat, ...role },
+          file,
+        );
       }
       const port = pick({ port: wholeNumber(values.port, '--port') });
       return addBalancer(text, name, { host: place, ...port, ...common, ...shared }, file);

@@ -20,6 +20,12 @@ export interface WatchedNode {
   readonly connections: number;
   /** True when the topology drains it, or it was removed and still has connections. */
   readonly draining: boolean;
+  /** Most connections from this watcher; absent: no limit. */
+  readonly maxConnections?: number;
+  /** Present and true for a backup. */
+  readonly backup?: boolean;
+  /** Hundredths of its share, while it starts slowly. */
+  readonly share?: number;
   readonly lastFailure: string;
 }
 
@@ -60,6 +66,8 @@ export interface TierStatus {
   /** Named counters from start; docs/counters.md explains each. */
   readonly counters: Readonly<Record<string, number>>;
   readonly watches: readonly WatchedNode[];
+  /** Clients that wait for a place on a chat server, by service; services without any are left out. */
+  readonly waiting?: Readonly<Record<string, number>>;
   /** Of directors. */
   readonly forwarding?: ForwardingStatus;
   /** Worker processes, where there are any. */

@@ -4,15 +4,8 @@ import ts from 'typescript';
 
 const ground = ['lib/errors', 'lib/clock', 'lib/address', 'lib/backoff', 'lib/deferred', 'lib/layout'];
 const middle = ['lib/linux', 'lib/packet', 'lib/maglev', 'lib/proxy-protocol', 'lib/control'];
-const lib = [
-  ...ground,
-  ...middle,
-  'lib/raw-socket',
-  'lib/heartbeat',
-  'lib/relay',
-  'lib/flow-report',
-  'lib/host-setup',
-];
+const upper = ['lib/heartbeat', 'lib/relay', 'lib/flow-report', 'lib/host-setup', 'lib/shared-memory'];
+const lib = [...ground, ...middle, 'lib/raw-socket', ...upper];
 const tiers = ['director', 'balancer', 'chatserver-stub'];
 const product = [...lib, 'topology', 'node', ...tiers, 'cli'];
 
@@ -22,10 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'lib/errors': [],
   ...Object.fromEntries(middle.map((room) => [room, ground])),
   'lib/raw-socket': [...ground, 'lib/linux'],
-  'lib/heartbeat': [...ground, ...middle],
-  'lib/relay': [...ground, ...middle],
-  'lib/flow-report': [...ground, ...middle],
-  'lib/host-setup': [...ground, ...middle],
+  ...Object.fromEntries(upper.map((room) => [room, [...ground, ...middle]])),
   topology: ['lib/errors', 'lib/address', 'lib/maglev'],
   node: ['topology', ...lib],
   ...Object.fromEntries(tiers.map((tier) => [tier, ['topology', 'node', ...lib]])),

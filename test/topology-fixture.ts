@@ -1,4 +1,15 @@
-import type { Balancer, ChatServer, Service, Topology } from '../topology/index.ts';
+import type { Balancer, Balancing, ChatServer, Service, Topology } from '../topology/index.ts';
+
+/** Round robin with every default; `change` overrides. */
+export function aBalancing(change: Partial<Balancing> = {}): Balancing {
+  return {
+    algorithm: 'round-robin',
+    slowStartMs: 0,
+    queue: { size: 0, timeoutMs: 5_000 },
+    onDown: 'keep',
+    ...change,
+  };
+}
 
 /** A service `chat` on port 9000 with every default; `change` overrides. */
 export function aService(change: Partial<Service> = {}): Service {
@@ -6,7 +17,7 @@ export function aService(change: Partial<Service> = {}): Service {
     name: 'chat',
     listen: { host: '127.50.0.1', port: 9000 },
     forwarding: 'auto',
-    balancing: { algorithm: 'round-robin' },
+    balancing: aBalancing(),
     balancers: ['b1'],
     chatservers: ['c1', 'c2', 'c3'],
     proxyProtocol: { accept: 'off', send: 'off' },
@@ -42,6 +53,8 @@ export function aChatServer(number: number, change: Partial<ChatServer> = {}): C
     weight: 1,
     state: 'active',
     probe: { kind: 'tcp' },
+    maxConnections: undefined,
+    backup: false,
     ...change,
   };
 }

@@ -44,7 +44,10 @@ export function resolveTopology(file: TopologyFile, fileName: string): Topology 
     })),
     balancers: Object.entries(file.balancers).map(([name, entry]) => balancer(name, entry, services)),
     chatservers: Object.entries(file.chatservers).map(
-      ([name, { address, control, weight, state, drainUntil, heartbeat }]): ChatServer => ({
+      ([
+        name,
+        { address, control, weight, state, drainUntil, heartbeat, maxConnections, backup },
+      ]): ChatServer => ({
         name,
         address,
         controlPort: control,
@@ -52,6 +55,8 @@ export function resolveTopology(file: TopologyFile, fileName: string): Topology 
         state,
         ...drainEnd(drainUntil),
         probe: probe(heartbeat),
+        maxConnections,
+        backup,
       }),
     ),
   } as const;
@@ -68,7 +73,12 @@ function service(name: string, entry: FileService, file: TopologyFile): Service 
     name,
     listen: entry.listen,
     forwarding: entry.forwarding,
-    balancing: entry.balancing,
+    balancing: {
+      algorithm: entry.balancing.algorithm,
+      slowStartMs: entry.balancing.slowStart,
+      queue: { size: entry.balancing.queue.size, timeoutMs: entry.balancing.queue.timeout },
+      onDown: entry.balancing.onDown,
+    },
     balancers: entry.balancers ?? Object.keys(file.balancers),
     chatservers: entry.chatservers ?? Object.keys(file.chatservers),
     proxyProtocol: entry.proxyProtocol,

@@ -70,7 +70,15 @@ function service(entry: Service): unknown {
   return {
     listen: formatEndpoint(entry.listen),
     forwarding: entry.forwarding,
-    balancing: entry.balancing,
+    balancing: {
+      algorithm: entry.balancing.algorithm,
+      slowStart: formatDuration(entry.balancing.slowStartMs),
+      queue: {
+        size: entry.balancing.queue.size,
+        timeout: formatDuration(entry.balancing.queue.timeoutMs),
+      },
+      onDown: entry.balancing.onDown,
+    },
     balancers: entry.balancers,
     chatservers: entry.chatservers,
     proxyProtocol: entry.proxyProtocol,
@@ -105,6 +113,8 @@ function chatserver(node: ChatServer): unknown {
     state: node.state,
     ...drainEnd(node),
     heartbeat: probe(node.probe),
+    ...(node.maxConnections === undefined ? {} : { maxConnections: node.maxConnections }),
+    backup: node.backup,
   };
 }
 

@@ -39,6 +39,18 @@ export type Probe =
 export type ProxyProtocolAccept = 'off' | 'v1' | 'v2' | 'any';
 export type ProxyProtocolSend = 'off' | 'v1' | 'v2';
 
+/** What becomes of a chat server's established connections when it is declared DOWN. */
+export type OnDown = 'keep' | 'close';
+
+/** How a balancer picks the chat servers of a service. */
+export interface Balancing {
+  readonly algorithm: Algorithm;
+  /** How long the share of a chat server grows that was added or came back from DOWN; 0: it has its whole share at once. */
+  readonly slowStartMs: number;
+  /** Clients of one balancer that may wait while every chat server is at its `maxConnections`, and for how long. */
+  readonly queue: { readonly size: number; readonly timeoutMs: number };
+  readonly onDown: OnDown;
+}
 /**
  * How directors hand connections to balancers. dr, tun and nat forward packets in the kernel, fullnat forwards them from
  * user space, proxy ends the connection and opens another. auto: the best of dr and proxy that works on the machine.
@@ -52,7 +64,7 @@ export interface Service {
   /** The VIP. */
   readonly listen: Endpoint;
   readonly forwarding: Forwarding;
-  readonly balancing: { readonly algorithm: Algorithm };
+  readonly balancing: Balancing;
   /** Names, in the order of the file. */
   readonly balancers: readonly string[];
   /** Names, in the order of the file. */
@@ -130,6 +142,10 @@ export interface ChatServer {
   /** While it drains: when its last connections are closed, milliseconds since 1970; undefined: never. */
   readonly drainUntilMs?: number | undefined;
   readonly probe: Probe;
+  /** Most connections one balancer may have to it, over all services; undefined: as many as come. */
+  readonly maxConnections: number | undefined;
+  /** Takes new connections only while every other chat server of the service is down. */
+  readonly backup: boolean;
 }
 
 export interface Topology {

@@ -96,6 +96,15 @@ export const be32 = integer('be32', 4, false, {
 });
 export const be64 = wide('be64', false, false);
 
+/** A JavaScript number as it is (IEEE 754 double, little-endian); every number fits. */
+export const f64 = Object.freeze<FieldType<number>>({
+  name: 'f64',
+  size: 8,
+  align: 8,
+  read: (view, at) => view.getFloat64(at, true),
+  write: (view, at, value) => view.setFloat64(at, value, true),
+});
+
 /** `size` raw bytes, such as an address; read as a view on the bytes, not a copy. Has no alignment. */
 export function bytes(size: number): FieldType<Uint8Array> {
   const name = `bytes(${size})`;

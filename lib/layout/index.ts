@@ -18,6 +18,7 @@ export {
   be32,
   be64,
   bytes,
+  f64,
   i16,
   i32,
   i64,

@@ -16,6 +16,7 @@ export {
   takeSocketError,
   type AcceptQueue,
 } from './sockets.ts';
+export { mapShared, memoryFile, sharedMemoryAvailable, type Mapping } from './memory.ts';
 export { tryFileLock, type FileLock } from './file-lock.ts';
 export { watchReadable, type ReadableWatch } from './readable.ts';
 export {

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { IpcPicker, maxOutstandingPicks, pickTimeoutMs } from '../../balancer/picker-ipc.ts';
-import type { PickRequest, WorkerUpstream } from '../../balancer/worker-protocol.ts';
+import type { PickRequest } from '../../balancer/picker.ts';
+import type { WorkerRequest, WorkerUpstream } from '../../balancer/worker-protocol.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { client } from './upstreams.ts';
 
@@ -9,20 +10,23 @@ const server: WorkerUpstream = {
   key: 'c1@h:1',
   name: 'c1',
   endpoint: { host: '10.0.2.1', port: 7000 },
+  row: 3,
 };
+
+const ask = (tried: readonly number[]): PickRequest => ({ service: 'chat', client, tried, connection: 1 });
 
 interface Setup {
   readonly picker: IpcPicker;
   readonly clock: ManualClock;
   /** Batches sent, in order. */
-  readonly batches: (readonly PickRequest[])[];
+  readonly batches: (readonly WorkerRequest[])[];
   /** Tells the picker that the oldest unconfirmed batch has left. */
   readonly confirm: () => void;
 }
 
 function setup(): Setup {
   const clock = new ManualClock();
-  const batches: (readonly PickRequest[])[] = [];
+  const batches: (readonly WorkerRequest[])[] = [];
   const sent: (() => void)[] = [];
   const picker = new IpcPicker({
     clock,
@@ -39,8 +43,8 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 
 test('what is asked in one turn of the event loop travels in one message', async (t) => {
   const { picker, batches } = setup();
-  void picker.pick('chat', client, []);
-  void picker.pick('chat', client, [3]);
+  void picker.pick(ask([]));
+  void picker.pick(ask([3]));
   picker.release(5);
   picker.failed(6);
   t.is(batches.length, 0);
@@ -78,8 +82,8 @@ test('while a message is on its way the next ones gather', async (t) => {
 
 test('an answer resolves its pick, 0 means nobody', async (t) => {
   const { picker } = setup();
-  const first = picker.pick('chat', client, []);
-  const second = picker.pick('chat', client, []);
+  const first = picker.pick(ask([]));
+  const second = picker.pick(ask([]));
   picker.answer([2, 0, 1, server.id]);
   t.is(await first, server);
   t.is(await second, null);
@@ -87,9 +91,9 @@ test('an answer resolves its pick, 0 means nobody', async (t) => {
 
 test('a pick without an answer gives up in time, and a late answer gives its place back', async (t) => {
   const { picker, clock, batches } = setup();
-  const early = picker.pick('chat', client, []);
+  const early = picker.pick(ask([]));
   clock.advance(1_000);
-  const late = picker.pick('chat', client, []);
+  const late = picker.pick(ask([]));
   clock.advance(pickTimeoutMs - 1_000);
   t.is(await early, null);
   t.is(picker.stats.picksTimedOut, 1);
@@ -104,7 +108,7 @@ test('a pick without an answer gives up in time, and a late answer gives its pla
 
 test('an answer that names an upstream unknown here refuses the client and gives the place back', async (t) => {
   const { picker, batches } = setup();
-  const pick = picker.pick('chat', client, []);
+  const pick = picker.pick(ask([]));
   picker.answer([1, 8]);
   t.is(await pick, null);
   await nextTurn();
@@ -113,10 +117,10 @@ test('an answer that names an upstream unknown here refuses the client and gives
 
 test('more picks than may wait are refused at once and counted', async (t) => {
   const { picker } = setup();
-  for (let index = 0; index < maxOutstandingPicks; index++) void picker.pick('chat', client, []);
-  t.is(await picker.pick('chat', client, []), null);
+  for (let index = 0; index < maxOutstandingPicks; index++) void picker.pick(ask([]));
+  t.is(await picker.pick(ask([])), null);
   t.is(picker.stats.picksRefused, 1);
   picker.answer([1, 0]);
-  void picker.pick('chat', client, []);
+  void picker.pick(ask([]));
   t.is(picker.stats.picksRefused, 1);
 });

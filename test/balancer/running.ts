@@ -105,6 +105,7 @@ export async function running(
   ready = topology.chatservers.length,
   told: Promise<void> = Promise.resolve(),
   host?: HostParts,
+  options: { readonly sharing?: boolean } = {},
 ): Promise<Running> {
   const records: Record<string, unknown>[] = [];
   const log: Record<string, unknown>[] = [];
@@ -125,6 +126,7 @@ export async function running(
     },
     lines((line) => void records.push(JSON.parse(line) as Record<string, unknown>)),
     host,
+    options,
   );
   const it = new Running({ node, control, block, records, log });
   t.teardown(async () => {

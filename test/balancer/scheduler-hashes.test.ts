@@ -1,12 +1,19 @@
 import test from 'ava';
-import { clientNumber, idle, make, nobody, upstream, upstreams } from './upstreams.ts';
-import type { Excluded } from '../../balancer/upstream.ts';
-import type { Scheduler } from '../../balancer/scheduler.ts';
+import {
+  clientNumber,
+  idle,
+  make,
+  nobody,
+  upstream,
+  upstreams,
+  type Excluded,
+  type Scheduling,
+} from './upstreams.ts';
 
 const clients = 3_000;
 
 /** The name each of many clients is sent to. */
-function homes(scheduler: Scheduler, excluded: Excluded = nobody): string[] {
+function homes(scheduler: Scheduling, excluded: Excluded = nobody): string[] {
   return Array.from(
     { length: clients },
     (_, index) => scheduler.pick(clientNumber(index), idle, excluded)!.name,

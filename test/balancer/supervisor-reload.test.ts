@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import test from 'ava';
-import { aChatServer, aService } from '../topology-fixture.ts';
+import { aBalancing, aChatServer, aService } from '../topology-fixture.ts';
 import { Client } from './client.ts';
 import { FakeChatServer } from './chat-server.ts';
 import { Director } from './director.ts';
@@ -16,7 +16,9 @@ test('a changed algorithm, weight and list of servers cuts nobody, and the count
   const chatservers = names.map((_, index) =>
     aChatServer(index + 1, { address: block.server(index + 1), weight: index + 1 }),
   );
-  const services = [aService({ balancing: { algorithm: 'least-connections' }, chatservers: names })];
+  const services = [
+    aService({ balancing: aBalancing({ algorithm: 'least-connections' }), chatservers: names }),
+  ];
   await it.node.apply(block.topology({ services, chatservers }));
   await until('the new server is up', () => it.watched('c4').state === 'up');
   t.deepEqual(

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { aService } from '../topology-fixture.ts';
+import { aBalancing, aService } from '../topology-fixture.ts';
 import { Client } from './client.ts';
 import { Block, chatServers, running } from './running.ts';
 import { until } from './until.ts';
@@ -13,7 +13,10 @@ for (const [index, algorithm] of algorithms.entries()) {
     async (t) => {
       const block = new Block(10 + index);
       const servers = await chatServers(t, block);
-      const topology = block.topology({ services: [aService({ balancing: { algorithm } })] }, { workers: 4 });
+      const topology = block.topology(
+        { services: [aService({ balancing: aBalancing({ algorithm }) })] },
+        { workers: 4 },
+      );
       const { node } = await running(t, block, topology);
       const open: Client[] = [];
       t.teardown(() => open.forEach((client) => client.close()));

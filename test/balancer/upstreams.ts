@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { createScheduler } from '../../balancer/create-scheduler.ts';
-import type { Scheduler, SchedulerMemory } from '../../balancer/scheduler.ts';
-import type { Excluded, Upstream } from '../../balancer/upstream.ts';
+import { recall } from '../../balancer/recall.ts';
+import type { SchedulerMemory } from '../../balancer/scheduler.ts';
+import type { Upstream } from '../../balancer/upstream.ts';
 import type { Endpoint } from '../../lib/address/index.ts';
 import type { Algorithm } from '../../topology/index.ts';
 
@@ -16,6 +17,11 @@ export function upstream(name: string, id: number, weight = 1): Upstream {
   const endpoint = { host: `10.0.2.${id}`, port: 7000 };
   return { id, name, key: `${name}@10.0.2.${id}:7000`, endpoint, weight };
 }
+
+/** Connections an upstream has. */
+export type Loads = (upstream: Upstream) => number;
+/** Whether an upstream must not be picked. */
+export type Excluded = (upstream: Upstream) => boolean;
 
 export const nobody: Excluded = () => false;
 export const idle = (): number => 0;
@@ -37,17 +43,57 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
+/** A scheduler with the values of its candidates, as a pick table would keep them. */
+export class Scheduling {
+  readonly #algorithm: Algorithm;
+  readonly #upstreams: readonly Upstream[];
+  readonly #values: number[];
+  readonly #pick: (loads: Loads, excluded: Excluded, client: Endpoint) => number;
+  /** Hundredths, by place in the list. */
+  readonly shares: number[];
+
+  constructor(
+    algorithm: Algorithm,
+    of: readonly Upstream[],
+    memory: SchedulerMemory | undefined,
+    random: () => number,
+  ) {
+    this.#algorithm = algorithm;
+    this.#upstreams = of;
+    this.#values = [...recall(algorithm, of, memory)];
+    this.shares = of.map(() => 100);
+    const scheduler = createScheduler(algorithm, { candidates: of, random, hashKey });
+    this.#pick = (loads, excluded, from) =>
+      scheduler.pick(from, {
+        excluded: (index) => excluded(of[index]!),
+        load: (index) => loads(of[index]!),
+        share: (index) => this.shares[index]!,
+        value: (index) => this.#values[index]!,
+        setValue: (index, value) => void (this.#values[index] = value),
+      });
+  }
+
+  pick(from: Endpoint, loads: Loads, excluded: Excluded): Upstream | null {
+    return this.#upstreams[this.#pick(loads, excluded, from)] ?? null;
+  }
+
+  memory(): SchedulerMemory {
+    const values = this.#upstreams.map(({ key }, index): [string, number] => [key, this.#values[index]!]);
+    return { algorithm: this.#algorithm, values: new Map(values) };
+  }
+}
+
 export function make(
   algorithm: Algorithm,
   of: readonly Upstream[],
   memory?: SchedulerMemory,
   random: () => number = seededRandom(1),
-): Scheduler {
-  return createScheduler(algorithm, { upstreams: of, memory, random, hashKey });
+): Scheduling {
+  return new Scheduling(algorithm, of, memory, random);
 }
 
 /** Names of the next `count` picks. */
-export function sequence(scheduler: Scheduler, count: number, excluded: Excluded = nobody): string {
+export function sequence(scheduler: Scheduling, count: number, excluded: Excluded = nobody): string {
   return Array.from({ length: count }, () => scheduler.pick(client, idle, excluded)?.name ?? '-').join('');
 }
 

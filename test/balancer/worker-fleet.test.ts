@@ -1,5 +1,6 @@
 import test from 'ava';
 import pino from 'pino';
+import { emptyPlan } from '../../balancer/pick-plan.ts';
 import { WorkerFleet, type FleetMember } from '../../balancer/worker-fleet.ts';
 import type { WorkerProcess } from '../../balancer/worker-process.ts';
 import type { ToWorker, WorkerConfig } from '../../balancer/worker-protocol.ts';
@@ -60,7 +61,7 @@ interface Setup {
 }
 
 const intervalMs = 1_000;
-const config: WorkerConfig = { revision: 1, accepting: true, services: [], upstreams: [] };
+const config: WorkerConfig = { revision: 1, accepting: true, services: [], upstreams: [], plan: emptyPlan };
 
 function setup(size: number): Setup {
   const clock = new ManualClock();
@@ -73,7 +74,7 @@ function setup(size: number): Setup {
         processes.push(new FakeProcess(100 + processes.length));
         return processes.at(-1)!;
       },
-      start: { limit: 10, reusePort: true, log: { level: 'info', bindings: {} } },
+      start: { limit: 10, reusePort: true, table: undefined, log: { level: 'info', bindings: {} } },
       clock,
       log: pino({ level: 'silent' }),
       beat: { intervalMs, misses: 3 },
@@ -144,7 +145,7 @@ test('beats that fell due while the supervisor was late are no misses', (t) => {
     {
       size: 1,
       spawn: () => process,
-      start: { limit: 1, reusePort: true, log: { level: 'info', bindings: {} } },
+      start: { limit: 1, table: undefined, reusePort: true, log: { level: 'info', bindings: {} } },
       clock,
       log: pino({ level: 'silent' }),
       beat: { intervalMs, misses: 3 },

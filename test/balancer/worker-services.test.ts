@@ -1,5 +1,6 @@
 import test from 'ava';
 import { heartbeatTargets } from '../../balancer/upstream-targets.ts';
+import { PickTable } from '../../balancer/pick-table.ts';
 import { UpstreamPool } from '../../balancer/upstream-pool.ts';
 import { servicesOf, workerServices } from '../../balancer/worker-services.ts';
 import { aBalancer, aChatServer, aService, aTopology } from '../topology-fixture.ts';
@@ -67,7 +68,11 @@ test('at the VIP everybody may connect as they are, and the header of what stand
 });
 
 test('chat servers are asked the way the topology says', (t) => {
-  const pool = new UpstreamPool(Math.random);
+  const pool = new UpstreamPool({
+    table: new PickTable(new ArrayBuffer(PickTable.bytes(1)), 1),
+    random: Math.random,
+    now: () => 0,
+  });
   const chatservers = [
     aChatServer(1, { probe: { kind: 'headgate' } }),
     aChatServer(2, { probe: { kind: 'tcp', port: 80, send: 'PING\r\n', expect: 'PONG' } }),

@@ -34,6 +34,8 @@ export function chatServerEntry(
     weight: 1,
     state: 'active',
     probe: { kind: 'headgate' },
+    maxConnections: undefined,
+    backup: false,
     ...more,
   };
 }
@@ -53,7 +55,12 @@ export function topologyOf(chatservers: readonly ChatServer[], more: Partial<Top
         name: 'chat',
         listen: { host: '127.60.0.250', port: 9000 },
         forwarding: 'proxy',
-        balancing: { algorithm: 'round-robin' },
+        balancing: {
+          algorithm: 'round-robin',
+          slowStartMs: 0,
+          queue: { size: 0, timeoutMs: 5_000 },
+          onDown: 'keep',
+        },
         balancers: [],
         chatservers: chatservers.map(({ name }) => name),
         proxyProtocol: { accept: 'off', send: 'off' },

@@ -130,3 +130,15 @@ test('a removed node that still has connections keeps its row', (t) => {
   });
   t.regex(text, /balancer +b9 +up, draining +0 +7/);
 });
+
+test('a backup and a chat server that starts slowly are shown as such', (t) => {
+  const text = renderStatus({
+    cluster: 'chat',
+    topology: 'aaaa',
+    nodes: [
+      answer('balancer', 'b1', { watches: [watched('chatserver', 'c1', { backup: true, share: 40 })] }),
+      answer('chatserver', 'c1'),
+    ],
+  });
+  t.regex(text, /c1 +up, backup, starts slowly, 40 % /);
+});

@@ -22,9 +22,9 @@ const edits: readonly (readonly [string, readonly string[], string, string])[] =
   ],
   [
     'add',
-    ['chatserver', '--address=10.0.2.4:7000', 'c4', '--probe', 'tcp'],
+    ['chatserver', '--address=10.0.2.4:7000', 'c4', '--probe', 'tcp', '--max-connections', '9', '--backup'],
     'chatserver c4 added at 10.0.2.4:7000',
-    '  c4: { address: 10.0.2.4:7000, heartbeat: { probe: tcp } }',
+    '  c4: { address: 10.0.2.4:7000, heartbeat: { probe: tcp }, maxConnections: 9, backup: true }',
   ],
   [
     'add',

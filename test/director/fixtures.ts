@@ -16,7 +16,12 @@ export function service(name: string, change: Partial<Service> = {}): Service {
     name,
     listen: { host: '127.40.0.1', port: 9_000 },
     forwarding: 'proxy',
-    balancing: { algorithm: 'round-robin' },
+    balancing: {
+      algorithm: 'round-robin',
+      slowStartMs: 0,
+      queue: { size: 0, timeoutMs: 5_000 },
+      onDown: 'keep',
+    },
     balancers: [],
     chatservers: [],
     proxyProtocol: { accept: 'off', send: 'off' },

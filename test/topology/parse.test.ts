@@ -25,7 +25,12 @@ test('a file becomes a topology with every default filled in', (t) => {
         name: 'chat',
         listen: { host: '203.0.113.10', port: 9_000 },
         forwarding: 'auto',
-        balancing: { algorithm: 'round-robin' },
+        balancing: {
+          algorithm: 'round-robin',
+          slowStartMs: 0,
+          queue: { size: 0, timeoutMs: 5_000 },
+          onDown: 'keep',
+        },
         balancers: ['b1', 'b2'],
         chatservers: ['c1', 'c2'],
         proxyProtocol: { accept: 'off', send: 'off' },
@@ -54,11 +59,32 @@ test('a file becomes a topology with every default filled in', (t) => {
       weight: 1,
       state: 'active',
       probe: { kind: 'headgate' },
+      maxConnections: undefined,
+      backup: false,
     })),
     hash: topology.hash,
   });
   t.regex(topology.hash, /^[0-9a-f]{16}$/);
   t.true(Object.isFrozen(topology.services[0]?.listen));
+});
+
+test('limits, backups, queue, slow start and what a fallen server leaves are read with their units', (t) => {
+  const text = sampleWith(
+    '{ address: 10.0.2.1:7000 }',
+    '{ address: 10.0.2.1:7000, maxConnections: 20000, backup: true }',
+  ).replace(
+    'listen: 203.0.113.10:9000',
+    'listen: 203.0.113.10:9000\n    balancing: { slowStart: 30s, queue: { size: 100, timeout: 1.5s }, onDown: close }',
+  );
+  const { services, chatservers } = valid(text);
+  t.deepEqual(services[0]?.balancing, {
+    algorithm: 'round-robin',
+    slowStartMs: 30_000,
+    queue: { size: 100, timeoutMs: 1_500 },
+    onDown: 'close',
+  });
+  t.like(chatservers[0], { maxConnections: 20_000, backup: true });
+  t.like(chatservers[1], { maxConnections: undefined, backup: false });
 });
 
 test('IPv6 addresses become canonical and probes keep their settings', (t) => {

@@ -119,7 +119,14 @@ export const fileData: fc.Arbitrary<FileData> = fc
           user: fc.constantFrom('1s', '90s', '24h'),
         }),
       ),
-      balancing: optional(fc.record({ algorithm: fc.constantFrom('maglev', 'random-two', 'round-robin') })),
+      balancing: optional(
+        fc.record({
+          algorithm: fc.constantFrom('maglev', 'random-two', 'round-robin'),
+          slowStart: fc.constantFrom('0s', '30s', '1h'),
+          queue: fc.constantFrom({}, { size: 9 }, { size: 100, timeout: '1m' }),
+          onDown: fc.constantFrom('keep', 'close'),
+        }),
+      ),
     }),
   })
   .filter(({ top }) => top.heartbeat?.interval !== '5m')
@@ -132,6 +139,7 @@ export const fileData: fc.Arbitrary<FileData> = fc
     };
     const chatservers = tier(directors + balancers, names.length, (index) => ({
       address: bracketed(index),
+      ...(index === 1 ? { maxConnections: 20_000, backup: true } : {}),
       ...nodes[index],
     }));
     return {

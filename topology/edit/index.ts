@@ -52,6 +52,8 @@ export interface NewChatServer {
   readonly control?: number;
   readonly weight?: number;
   readonly heartbeat?: { readonly probe: string };
+  readonly maxConnections?: number;
+  readonly backup?: boolean;
   readonly services?: readonly string[];
 }
 

@@ -123,6 +123,19 @@ export const chatserverSchema = z.strictObject(
     state: state('chat server'),
     drainUntil: drainUntil('chat server'),
     heartbeat: heartbeat('chat server'),
+    maxConnections: documented(integer(1, 10_000_000).optional(), {
+      about:
+        'Most connections that one balancer makes to this chat server, over all its services and workers. Beyond it new clients go to others, wait (balancing.queue) or are refused.',
+      unit: 'count, 1 to 10000000',
+      defaultText: 'no limit',
+      effect: 'None: it bounds new connections.',
+    }),
+    backup: documented(z.boolean({ error: 'true or false' }).prefault(false), {
+      about:
+        'true: it gets new connections only while no other chat server of the service can take any because they are down, draining or say that they are full.',
+      unit: 'true or false',
+      effect: 'None: a backup keeps the connections it has when the others return.',
+    }),
   },
   { error: 'a map that begins with address: ADDRESS:PORT' },
 );

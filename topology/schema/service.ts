@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { algorithms, forwardings } from '../types.ts';
 import { documented } from './documented.ts';
-import { choice, duration, endpoint, name, size } from './scalars.ts';
+import { choice, duration, endpoint, integer, name, size } from './scalars.ts';
 
 /** Most names in one list of nodes; the same as most nodes of a tier. */
 export const maxNodesPerTier = 1_024;
@@ -17,6 +17,23 @@ function nodeList(): z.ZodOptional<z.ZodArray<z.ZodString>> {
 }
 
 const newConnections = 'None: it applies to connections that begin after the change.';
+
+const queueSchema = z.strictObject(
+  {
+    size: documented(integer(0, 65_536).prefault(0), {
+      about:
+        'Most clients of this service that wait in one balancer. 0: none waits, who finds no place is refused (RST).',
+      unit: 'count, 0 to 65536',
+      effect: newConnections,
+    }),
+    timeout: documented(duration(10, 3_600_000).prefault('5s'), {
+      about: 'How long a client waits for a place before it is refused (RST).',
+      unit: 'duration, 10ms to 60m',
+      effect: newConnections,
+    }),
+  },
+  { error: 'a map with size, timeout' },
+);
 
 export const serviceSchema = z.strictObject(
   {
@@ -40,8 +57,26 @@ export const serviceSchema = z.strictObject(
               unit: 'word',
               effect: newConnections,
             }),
+            slowStart: documented(duration(0, 3_600_000).prefault('0s'), {
+              about:
+                'How long the share of a chat server that was added or came back from DOWN grows, from a hundredth to its whole share. 0s: at once.',
+              unit: 'duration, 0ms to 60m',
+              effect: newConnections,
+            }),
+            queue: documented(queueSchema.prefault({}), {
+              about:
+                'Where clients wait, in the order they came, while every chat server is at its maxConnections.',
+              unit: 'map',
+              effect: newConnections,
+            }),
+            onDown: documented(choice(['keep', 'close']).prefault('keep'), {
+              about:
+                'What becomes of the established connections of a chat server that is declared DOWN. keep: they stay until it is dead (heartbeat.deadAfter). close: they get RST at once, paced.',
+              unit: 'word',
+              effect: 'close ends the connections of servers that are down at the moment of the change.',
+            }),
           },
-          { error: 'a map with algorithm' },
+          { error: 'a map with algorithm, slowStart, queue, onDown' },
         )
         .prefault({}),
       { about: 'How balancers pick chat servers.', unit: 'map', effect: newConnections },

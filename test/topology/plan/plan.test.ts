@@ -1,6 +1,7 @@
 /** What a plan predicts is what the running code then does: forwarding tables, removed nodes, pools, deadlines. */
 import test from 'ava';
 import fc from 'fast-check';
+import { PickTable } from '../../../balancer/pick-table.ts';
 import { UpstreamPool, upstreamKey } from '../../../balancer/upstream-pool.ts';
 import { balancerId } from '../../../director/balancer-identity.ts';
 import { buildForwardingTable, type ForwardingTable } from '../../../director/forwarding-table.ts';
@@ -18,7 +19,7 @@ import {
   type NodeState,
   type Topology,
 } from '../../../topology/index.ts';
-import { aBalancer, aChatServer, aService, aTopology } from '../../topology-fixture.ts';
+import { aBalancer, aBalancing, aChatServer, aService, aTopology } from '../../topology-fixture.ts';
 
 /** Long before and long after every deadline of a generated topology. */
 const startMs = 1_000_000;
@@ -292,10 +293,11 @@ function fatesOf(
 }
 
 function serverFate(key: string, before: Topology, after: Topology): number {
-  const pool = new UpstreamPool(() => 0);
+  const table = new PickTable(new ArrayBuffer(PickTable.bytes(1)), 1);
+  const pool = new UpstreamPool({ table, random: () => 0, now: () => 0 });
   const look = (topology: Topology) => {
     pool.apply({
-      services: [{ ...topology.services[0]!, balancing: { algorithm: 'round-robin' } }],
+      services: [{ ...topology.services[0]!, balancing: aBalancing() }],
       chatservers: topology.chatservers,
       hashKey: topology.hashKey,
     });
