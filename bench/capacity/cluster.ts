@@ -1,19 +1,16 @@
 /** The tiers of a run on hosts of a lab: real headgate nodes, and the bench's own chat servers. */
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { bpfAvailable, mountBpffs, unmountBpffs } from '../../lib/linux/bpf/index.ts';
 import { startCluster, type Cluster, type ClusterSpec, type Entry } from '../../test/cluster.ts';
 import { createLab, type Lab } from '../../test/lab/index.ts';
 import { ownNamespaces, temporaryDirectory } from '../../test/lib/linux/bpf/own-namespaces.ts';
 import type { Program, Teardown } from '../../test/processes.ts';
-import type { ChatRequests } from './chat-process.ts';
-import { director, port, serverSlots, vip, type Plan, type TierHost } from './plan.ts';
-import { Remote } from './remote.ts';
+import { chatScript, ChatServers } from './chat-servers.ts';
+import { director, port, serverPort, serverSlots, vip, type Plan, type TierHost } from './plan.ts';
+import type { System } from './run.ts';
 import type { TierProcesses } from './tiers.ts';
 
-const script = fileURLToPath(new URL('chat-process.js', import.meta.url));
-const serverPort = 7_000;
 /** Room for flows of connections that ended and are not yet known to have. */
 const flowsPerConnection = 2;
 const flowsLeast = 65_536;
@@ -49,25 +46,24 @@ function privateBpffs(t: Teardown): string | undefined {
   return root;
 }
 
-export class BenchCluster {
+export class BenchCluster implements System {
   readonly plan: Plan;
   readonly #options: RunOptions;
   readonly #cluster: Cluster;
-  readonly #servers: ReadonlyMap<string, Remote<ChatRequests>>;
+  readonly chat: ChatServers;
   #balancers: readonly TierHost[];
   readonly #draining = new Set<string>();
-  readonly #killed = new Set<string>();
 
   private constructor(
     plan: Plan,
     options: RunOptions,
     cluster: Cluster,
-    servers: ReadonlyMap<string, Remote<ChatRequests>>,
+    chat: ChatServers,
   ) {
     this.plan = plan;
     this.#options = options;
     this.#cluster = cluster;
-    this.#servers = servers;
+    this.chat = chat;
     this.#balancers = firstBalancers(plan);
   }
 
@@ -89,10 +85,8 @@ export class BenchCluster {
       programs.set(name, program);
       return program;
     });
-    const servers = new Map(
-      plan.servers.map(({ name }) => [name, new Remote<ChatRequests>(programs.get(name)!)]),
-    );
-    return { lab, cluster: new BenchCluster(plan, options, cluster, servers) };
+    const chat = new ChatServers(plan.servers.map(({ name }) => [name, programs.get(name)!]));
+    return { lab, cluster: new BenchCluster(plan, options, cluster, chat) };
   }
 
   get env(): Readonly<Record<string, string>> {
@@ -104,26 +98,8 @@ export class BenchCluster {
     return [
       { tier: 'director', pids: () => [pid(director.name)] },
       { tier: 'balancers', pids: () => this.#balancers.map(({ name }) => pid(name)) },
-      { tier: 'chat servers', pids: () => this.#living().map(({ program }) => program.pid) },
+      this.chat.tier,
     ];
-  }
-
-  pid(name: string): number {
-    return this.#cluster.node(name).pid;
-  }
-
-  server(name: string): Remote<ChatRequests> {
-    return this.#servers.get(name)!;
-  }
-
-  /** Says push `seq` to everybody; returns to how many. */
-  async push(seq: number, sentUs: number): Promise<number> {
-    const told = await Promise.all(this.#living().map((server) => server.ask('push', seq, sentUs)));
-    return told.reduce((sum, count) => sum + count, 0);
-  }
-
-  async serverCounts(): Promise<readonly Awaited<ReturnType<ChatRequests['counts']>>[]> {
-    return Promise.all(this.#living().map((server) => server.ask('counts')));
   }
 
   /** Adds the last balancer to the topology and starts it; resolves when it says that it is ready. */
@@ -140,15 +116,6 @@ export class BenchCluster {
     await this.#rewrite();
   }
 
-  kill(name: string): void {
-    this.#killed.add(name);
-    this.#cluster.node(name).signal('SIGKILL');
-  }
-
-  #living(): readonly Remote<ChatRequests>[] {
-    return [...this.#servers].filter(([name]) => !this.#killed.has(name)).map(([, server]) => server);
-  }
-
   #rewrite(): Promise<void> {
     return this.#cluster.rewrite(specOf(this.plan, this.#options, this.#balancers, this.#draining));
   }
@@ -159,7 +126,7 @@ function firstBalancers({ balancers }: Plan): readonly TierHost[] {
 }
 
 function chatCommand({ connections }: Plan, argv: readonly string[]): readonly string[] {
-  return [process.execPath, script, `${serverSlots}`, `${connections}`, ...argv.slice(argv.indexOf('--topology'))];
+  return [process.execPath, chatScript, `${serverSlots}`, `${connections}`, ...argv.slice(argv.indexOf('--topology'))];
 }
 
 function specOf(

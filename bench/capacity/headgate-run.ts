@@ -3,13 +3,11 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeStatus, statusOf, untilState, viewsOf } from '../../test/system/cluster-view.ts';
 import { until } from '../../test/until.ts';
-import { nowUs } from '../traffic/chat-lines.ts';
-import type { ChatRoomCounts } from '../traffic/chat-room.ts';
 import { BenchCluster, type RunOptions } from './cluster.ts';
 import { Loads } from './loads.ts';
 import { planRun, port } from './plan.ts';
 import type { Progress } from './progress.ts';
-import { faultsOf, type RunResult } from './result.ts';
+import { faultsOf, serverFaults, type RunResult } from './result.ts';
 import { Run, type RunSettings } from './run.ts';
 import { Stack } from './stack.ts';
 
@@ -35,8 +33,7 @@ export async function runHeadgate(
     const { lab, cluster } = await BenchCluster.start(stack, plan, options);
     const loads = await Loads.start(lab, plan.clients);
     for (const { name } of [...plan.balancers.slice(0, -1), ...plan.servers]) await untilState(cluster, name, 'up');
-    const push = (seq: number, us: number): Promise<number> => cluster.push(seq, us);
-    const run = new Run(loads, () => cluster.tiers, push, settings, progress);
+    const run = new Run(loads, cluster, settings, progress);
     return await measure(cluster, run, options);
   } finally {
     await stack.undo();
@@ -50,7 +47,7 @@ async function measure(cluster: BenchCluster, run: Run, options: RunOptions): Pr
   const talk = await run.talk(idleCpu);
   const push = await run.push();
   const growth = await grow(cluster, run);
-  const kill = await killServer(cluster, run);
+  const kill = await run.killServer();
   const drain = await drainBalancer(cluster, run);
   const unanswered = await run.loads.quiet();
   await run.push(1);
@@ -76,20 +73,12 @@ async function measure(cluster: BenchCluster, run: Run, options: RunOptions): Pr
     pushesExpected: run.pushesExpected,
     unanswered,
   };
-  const servers = serverFaults(await cluster.serverCounts());
+  const servers = serverFaults(await cluster.chat.counts());
   return { ...result, faults: [...faultsOf(result), ...drainFaults(drain), ...servers] };
 }
 
 function drainFaults({ newOnDrained }: NonNullable<RunResult['drain']>): string[] {
   return newOnDrained === 0 ? [] : [`${newOnDrained} new connections on a draining balancer`];
-}
-
-function serverFaults(counts: readonly ChatRoomCounts[]): string[] {
-  const names = ['strange', 'disordered', 'strangers'] as const;
-  return names.flatMap((name) => {
-    const sum = counts.reduce((total, each) => total + each[name], 0);
-    return sum === 0 ? [] : [`${sum} messages ${name} to chat servers`];
-  });
 }
 
 /** Adds a balancer while clients connect. */
@@ -121,35 +110,6 @@ function takesClients(pid: number): boolean {
       const [, from, , state] = line.trim().split(/\s+/);
       return from?.endsWith(local) === true && state === '01';
     });
-}
-
-/** Kills the first chat server; its clients come back by themselves, all at once. */
-async function killServer(cluster: BenchCluster, run: Run): Promise<NonNullable<RunResult['kill']>> {
-  const { loads, progress } = run;
-  const { name } = cluster.plan.servers[0]!;
-  const { people } = await cluster.server(name).ask('counts');
-  await run.part(`${name} is killed, with ${people} people`);
-  await loads.doom(Number(name.slice(1)));
-  await loads.mark();
-  const before = (await loads.counts()).lostExpected;
-  const killedUs = nowUs();
-  cluster.kill(name);
-  const goal = loads.countTo(1);
-  const counts = await loads.until(
-    ({ live, lostExpected }) => live === goal && lostExpected - before >= people,
-    'its clients logged in again',
-    patienceMs,
-    progress.counts,
-  );
-  const ms = (us: number): number => (us - killedUs) / 1_000;
-  return {
-    people,
-    lost: counts.lostExpected - before,
-    msToFirstTold: ms(counts.firstLossUs),
-    msToLastTold: ms(counts.lastLossUs),
-    msToRecover: ms(counts.lastWelcomeUs),
-    talk: await run.latency(),
-  };
 }
 
 /** Drains the first balancer while clients come anew. */

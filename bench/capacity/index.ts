@@ -1,9 +1,11 @@
 /**
  * Many live chat connections through both tiers, on hosts made of network namespaces; every message is counted.
- * `npm run bench -- capacity [--connections N] [--rate PER_SECOND] [--seconds S] [--forwarding MODE] [--engine ENGINE] [--json FILE]`.
+ * `npm run bench -- capacity [--connections N] [--rate PER_SECOND] [--seconds S] [--forwarding MODE] [--engine ENGINE] [--peers]
+ * [--json FILE]`.
  * Opens N connections (120,000), logs each in, lets one of five say something every 30 s for S seconds, pushes to everybody, adds a
- * balancer, kills a chat server, drains a balancer, and tells what was lost, how long things took and what they cost. Needs
- * root. Ends with 1 when something is not as it must be. Leaves nothing behind, and takes fifteen minutes at the most.
+ * balancer, kills a chat server, drains a balancer, and tells what was lost, how long things took and what they cost. With
+ * --peers (N is 20,000 then, if not given) the same clients and servers after that over nginx stream behind nftables DNAT, and
+ * over HAProxy behind HAProxy. Needs root. Ends with 1 when something is not as it must be. Leaves nothing behind, and takes fifteen minutes at the most.
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -13,6 +15,7 @@ import { describeError } from '../../lib/errors/index.ts';
 import { version } from '../../node/index.ts';
 import { probeLab } from '../../test/lab/index.ts';
 import { runHeadgate } from './headgate-run.ts';
+import { peers, runPeer } from './peer-run.ts';
 import { Progress } from './progress.ts';
 import type { RunResult } from './result.ts';
 import { summary } from './summary.ts';
@@ -21,11 +24,12 @@ const mostMs = 900_000;
 
 const { values } = parseArgs({
   options: {
-    connections: { type: 'string', default: '120000' },
+    connections: { type: 'string' },
     rate: { type: 'string', default: '3000' },
     seconds: { type: 'string', default: '20' },
     forwarding: { type: 'string', default: 'dr' },
     engine: { type: 'string', default: 'uring' },
+    peers: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
@@ -47,11 +51,15 @@ const machine = {
 const loadBefore = loadavg();
 const began = performance.now();
 const settings = { perSecond: Number(values.rate), talkSeconds: Number(values.seconds) };
-const connections = Number(values.connections);
+const connections = Number(values.connections ?? (values.peers ? 20_000 : 120_000));
 const results: RunResult[] = [];
 try {
   const { forwarding, engine } = values;
-  results.push(await runHeadgate(connections, settings, { forwarding, engine }, new Progress()));
+  const progress = new Progress();
+  results.push(await runHeadgate(connections, settings, { forwarding, engine }, progress));
+  for (const peer of values.peers ? peers : []) {
+    results.push(await runPeer(peer, connections, settings, progress));
+  }
   report();
   process.exitCode = results.some(({ faults }) => faults.length > 0) ? 1 : 0;
 } catch (error) {
@@ -75,10 +83,22 @@ function report(): void {
     date: new Date().toISOString(),
     command: `npm run bench -- capacity ${process.argv.slice(2).join(' ')}`.trim(),
     machine,
-    versions: { headgate: version, node: process.version },
+    versions: { headgate: version, node: process.version, ...(values.peers ? peerVersions() : {}) },
     loadAverage: { before: loadBefore, after: loadavg() },
     seconds,
     results,
   };
   writeFileSync(values.json, `${JSON.stringify(facts, null, 2)}\n`);
+}
+
+function peerVersions(): Record<string, string | undefined> {
+  const said = (program: string, args: readonly string[]): string => {
+    const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+    return `${stdout}${stderr}`;
+  };
+  return {
+    nginx: /nginx\/([\d.]+)/.exec(said('nginx', ['-v']))?.[1],
+    haproxy: /version ([\d.]+)/.exec(said('haproxy', ['-v']))?.[1],
+    nftables: /v([\d.]+)/.exec(said('nft', ['--version']))?.[1],
+  };
 }

@@ -2,7 +2,7 @@
 
 /** Clients of one load process: above, one thread has too much to do. */
 const clientsPerHost = 40_000;
-/** A third of the ephemeral ports, so that free ones are found quickly. */
+/** A third of the ephemeral ports of one address, so that free ones are found quickly. */
 const clientsPerSource = 10_000;
 /** A chat server has one descriptor per connection, of 20,000; one of the servers is killed on the way. */
 const peoplePerServer = 18_500;
@@ -11,6 +11,7 @@ const connectionsPerBalancer = 100_000;
 
 export const vip = '10.77.0.100';
 export const port = 9_000;
+export const serverPort = 7_000;
 export const director = { name: 'd1', host: '10.77.0.1' } as const;
 
 export interface ClientHost {

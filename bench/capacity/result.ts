@@ -1,3 +1,4 @@
+import type { ChatRoomCounts } from '../traffic/chat-room.ts';
 import type { Histogram } from '../traffic/histogram.ts';
 import type { LoadCounts } from './loads.ts';
 import type { ByTier } from './tiers.ts';
@@ -103,4 +104,13 @@ export function faultsOf({ counts, pushesExpected, unanswered }: Omit<RunResult,
     'messages not with their receivers': counts.sent - counts.told - counts.cutOff,
   };
   return Object.entries(never).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`]));
+}
+
+/** What chat servers heard and should not have. */
+export function serverFaults(counts: readonly ChatRoomCounts[]): string[] {
+  const names = ['strange', 'disordered', 'strangers'] as const;
+  return names.flatMap((name) => {
+    const sum = counts.reduce((total, each) => total + each[name], 0);
+    return sum === 0 ? [] : [`${sum} messages ${name} to chat servers`];
+  });
 }

@@ -1,10 +1,17 @@
 /** A run over a system: the parts that every system can do, and what it takes to do them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowUs } from '../traffic/chat-lines.ts';
+import type { ChatServers } from './chat-servers.ts';
 import type { Loads } from './loads.ts';
 import type { Progress } from './progress.ts';
 import { quantiles, type RunPart, type RunResult } from './result.ts';
 import { cpuSeconds, kernelMemory, perUnit, processMemory, type ByTier, type TierProcesses } from './tiers.ts';
+
+/** What is measured: hosts between the clients and the chat servers, and these. */
+export interface System {
+  readonly tiers: readonly TierProcesses[];
+  readonly chat: ChatServers;
+}
 
 export interface RunSettings {
   readonly perSecond: number;
@@ -24,24 +31,16 @@ export class Run {
   readonly loads: Loads;
   readonly progress: Progress;
   readonly settings: RunSettings;
-  readonly #tiers: () => readonly TierProcesses[];
-  readonly #push: (seq: number, sentUs: number) => Promise<number>;
+  readonly #system: System;
   #seq = 0;
   #partBeganMs = 0;
   #lost = 0;
   pushesExpected = 0;
   readonly parts: RunPart[] = [];
 
-  constructor(
-    loads: Loads,
-    tiers: () => readonly TierProcesses[],
-    push: (seq: number, sentUs: number) => Promise<number>,
-    settings: RunSettings,
-    progress: Progress,
-  ) {
+  constructor(loads: Loads, system: System, settings: RunSettings, progress: Progress) {
     this.loads = loads;
-    this.#tiers = tiers;
-    this.#push = push;
+    this.#system = system;
     this.settings = settings;
     this.progress = progress;
   }
@@ -130,7 +129,7 @@ export class Run {
     for (let time = 0; time < times; time++) {
       const { live } = await loads.counts();
       await loads.expectPush(++this.#seq);
-      const told = await this.#push(this.#seq, nowUs());
+      const told = await this.#system.chat.push(this.#seq, nowUs());
       if (told !== live) throw new Error(`${live} clients are logged in, and servers pushed to ${told}`);
       messages += told;
       await loads.until(({ deaf }) => deaf === 0, 'the push to everybody', patienceMs, progress.counts);
@@ -138,6 +137,36 @@ export class Run {
     this.pushesExpected += messages;
     const cpuPer1000 = perUnit(cpu, this.#cpu(), messages / 1_000);
     return { messages, cpuPer1000, latency: quantiles(await loads.take('pushes')) };
+  }
+
+  /** Kills the first chat server; its clients come back by themselves, all at once. */
+  async killServer(): Promise<NonNullable<RunResult['kill']>> {
+    const { loads, progress } = this;
+    const { chat } = this.#system;
+    const name = chat.first;
+    const { people } = await chat.server(name).ask('counts');
+    await this.part(`${name} is killed, with ${people} people`);
+    await loads.doom(Number(name.slice(1)));
+    await loads.mark();
+    const before = (await loads.counts()).lostExpected;
+    const killedUs = nowUs();
+    chat.kill(name);
+    const goal = loads.countTo(1);
+    const counts = await loads.until(
+      ({ live, lostExpected }) => live === goal && lostExpected - before >= people,
+      'its clients logged in again',
+      patienceMs,
+      progress.counts,
+    );
+    const ms = (us: number): number => (us - killedUs) / 1_000;
+    return {
+      people,
+      lost: counts.lostExpected - before,
+      msToFirstTold: ms(counts.firstLossUs),
+      msToLastTold: ms(counts.lastLossUs),
+      msToRecover: ms(counts.lastWelcomeUs),
+      talk: await this.latency(),
+    };
   }
 
   #cpu(): ByTier {
@@ -149,6 +178,6 @@ export class Run {
   }
 
   #allTiers(): readonly TierProcesses[] {
-    return [...this.#tiers(), { tier: 'clients', pids: () => this.loads.pids }];
+    return [...this.#system.tiers, { tier: 'clients', pids: () => this.loads.pids }];
   }
 }
