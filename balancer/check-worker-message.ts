@@ -38,7 +38,7 @@ function isRequest(entry: unknown): boolean {
   if (!isList(entry, 6)) return false;
   const [kind, number, service, host, port, tried] = entry;
   if (kind === 'room' || kind === 'fullness') return entry.length === 2 && isText(number);
-  if (kind === 'release' || kind === 'failed' || kind === 'probe')
+  if (kind === 'release' || kind === 'failed' || kind === 'probe' || kind === 'ports')
     return entry.length === 2 && isCount(number);
   return (
     kind === 'pick' &&

@@ -72,6 +72,11 @@ export class IpcPicker implements Picker {
     this.#requests.push(['failed', upstream]);
   }
 
+  outOfPorts(upstream: number): void {
+    this.release(upstream);
+    this.#requests.push(['ports', upstream]);
+  }
+
   /** Takes the supervisor's answers: pairs of request and upstream id laid end to end. */
   answer(answers: readonly number[]): void {
     for (let at = 0; at + 1 < answers.length; at += 2) {

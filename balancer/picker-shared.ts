@@ -165,6 +165,11 @@ export class SharedPicker implements Picker {
     this.#requests.push(['probe', upstream]);
   }
 
+  outOfPorts(upstream: number): void {
+    this.release(upstream);
+    this.#requests.push(['ports', upstream]);
+  }
+
   /** Gives places to the clients of this worker whose turn it is, and tells on when it is the turn of another's. */
   serve(name: string): void {
     const service = this.#services.get(name);

@@ -26,4 +26,6 @@ export interface Picker {
   release(upstream: number): void;
   /** Connecting failed: the place is free again and the upstream is to be looked at. */
   failed(upstream: number): void;
+  /** Connecting found no source port: the place is free again, and others are to be picked for a while. */
+  outOfPorts(upstream: number): void;
 }

@@ -1,15 +1,17 @@
 import { availableParallelism } from 'node:os';
 import { HeadgateError } from '../lib/errors/index.ts';
 import { getrlimitNofile, linuxAvailable, sharedMemoryAvailable, somaxconn } from '../lib/linux/index.ts';
-import { connectionLimit } from '../lib/relay/index.ts';
+import { createRelayFor, engineLimit, preferredEngine, requireEngine } from '../lib/relay/index.ts';
 import { SharedMemory } from '../lib/shared-memory/index.ts';
 import { prettyLine, type StartTier, type TierContext } from '../node/index.ts';
 import { hostParts, type HostParts } from './host-parts.ts';
 import { PickTable } from './pick-table.ts';
 import { refuseTakenPorts } from './port-check.ts';
+import { requireLocal } from './require-local.ts';
+import { Steering } from './steering/index.ts';
 import { Supervisor } from './supervisor.ts';
-import { workerLimit } from './worker-limit.ts';
 import { forkWorker, type WorkerOutput } from './worker-process.ts';
+import { planWorkers } from './worker-plan.ts';
 import { listenBacklog, workerServices } from './worker-services.ts';
 
 /** Open files a process may have where that cannot be asked: what most systems allow at least. */
@@ -41,25 +43,43 @@ export async function startSupervisor(
     log.warn({ why: linux.reason }, 'one worker with a plain listener: sharing a port needs Linux and koffi');
   }
   warnOfShortQueue(context);
+  await requireLocal(me.sources, node);
   await refuseTakenPorts(
     workerServices(topology, me, { directorHosts: [], atVip: new Set() }).map(({ endpoint }) => endpoint),
     clock,
   );
 
-  const workers = linux.available ? (me.workers ?? availableParallelism()) : 1;
-  const limit = workerLimit(
-    me.maxConnections,
-    workers,
-    connectionLimit(getrlimitNofile()?.soft ?? usualDescriptors),
-  );
-  log.info(`carries up to ${workers * limit} connections: ${workers} workers with ${limit} each`);
+  const engine = createRelayFor(preferredEngine(me.engine));
+  requireEngine(engine);
+  log.info(engine.reason);
+  const { workers, workerLimit, limit, missing } = planWorkers({
+    engine: engine.engine,
+    workers: me.workers,
+    maxConnections: me.maxConnections,
+    cores: availableParallelism(),
+    workerMost: engineLimit(engine.engine, getrlimitNofile()?.soft ?? usualDescriptors),
+    canShare: linux.available,
+  });
+  log.info(`carries up to ${limit} connections: ${workers} workers with ${workerLimit} each`);
+  if (missing > 0) {
+    log.warn(`maxConnections asks for ${missing} connections more; raise the limit of open files or workers`);
+  }
+  const { steering, choice: steered } = Steering.create(workers);
+  log.info(steered.reason);
   const memory = sharing ? pickMemory(context, workers) : undefined;
   const secretVariable = 'env' in topology.secret ? topology.secret.env : undefined;
   const supervisor = new Supervisor(context, me, {
     workers,
-    workerLimit: limit,
+    workerLimit,
+    engine,
+    steering,
+    steered,
     reusePort: linux.available,
-    spawn: () => forkWorker(output, secretVariable, memory?.fd),
+    spawn: () =>
+      forkWorker(output, secretVariable, [
+        ...(memory === undefined ? [] : [memory.fd]),
+        ...(steering?.descriptors ?? []),
+      ]),
     memory,
     ...(host ?? hostParts(context, me.host)),
   });

@@ -1,5 +1,6 @@
 import { every, type Clock, type Timer } from '../lib/clock/index.ts';
-import { HeadgateError } from '../lib/errors/index.ts';
+import { formatEndpoint } from '../lib/address/index.ts';
+import { describeError, HeadgateError } from '../lib/errors/index.ts';
 import { publishFlows, type FlowPublisher } from '../lib/flow-report/index.ts';
 import {
   createHeartbeats,
@@ -7,6 +8,8 @@ import {
   type HeartbeatReply,
   type Responder,
 } from '../lib/heartbeat/index.ts';
+import { ephemeralPorts } from '../lib/linux/index.ts';
+import type { ChosenEngine } from '../lib/relay/index.ts';
 import type { SharedMemory } from '../lib/shared-memory/index.ts';
 import { RateMeter, type TierContext, type TierNode, type TierStatus } from '../node/index.ts';
 import type { Balancer, Topology } from '../topology/index.ts';
@@ -20,11 +23,13 @@ import { HostPreparation, type PrepareHost } from './host-preparation.ts';
 import { listenError, ListenFailures } from './listen-failures.ts';
 import { PickTable } from './pick-table.ts';
 import { readinessOf } from './readiness.ts';
+import { requireLocal } from './require-local.ts';
+import { GroupNumbers, type Steering, type SteeringChoice } from './steering/index.ts';
 import { takesOf } from './takes.ts';
 import { UpstreamWatch } from './upstream-watch.ts';
 import { VipNeeds, type VipNeed } from './vip-needs.ts';
 import { WorkerFleet, type FleetEvents, type FleetMember } from './worker-fleet.ts';
-import { tableDescriptor, type SpawnWorker } from './worker-process.ts';
+import { firstInherited, type SpawnWorker } from './worker-process.ts';
 import type { WorkerRequest, WorkerConfig, WorkerReport } from './worker-protocol.ts';
 import { servicesOf, workerServices } from './worker-services.ts';
 
@@ -43,6 +48,10 @@ export interface SupervisorOptions {
   readonly workers: number;
   /** Most connections of each worker. */
   readonly workerLimit: number;
+  readonly engine: ChosenEngine;
+  /** Undefined: the kernel finds a worker by its hash. */
+  readonly steering?: Steering | undefined;
+  readonly steered: SteeringChoice;
   readonly reusePort: boolean;
   readonly spawn: SpawnWorker;
   /** Shared with the workers, for their picks; undefined: they ask. */
@@ -76,6 +85,10 @@ export class Supervisor implements TierNode, FleetEvents {
   readonly #book: FlowBook;
   readonly #publisher: FlowPublisher;
   readonly #limit: number;
+  readonly #engine: NonNullable<TierStatus['engine']>;
+  readonly #steering: Steering | undefined;
+  readonly #steered: SteeringChoice;
+  readonly #groups = new GroupNumbers();
   readonly #memory: SharedMemory | undefined;
   readonly #timers: readonly Timer[];
   #topology: Topology;
@@ -89,17 +102,34 @@ export class Supervisor implements TierNode, FleetEvents {
   #rounds = 0;
   #announced = '';
   #complete = false;
+  #sources: readonly string[];
+  /** Servers found without ports, and connects that found none, when that was looked at last; and whether it was told. */
+  #shortages = 0;
+  #isShort = false;
 
   constructor(context: TierContext, me: Balancer, options: SupervisorOptions) {
     const { topology, clock, log, key, node, control, generations } = context;
     const { heartbeat, cluster } = topology;
-    const { workers, workerLimit: limit, reusePort, spawn, memory, vips, prepareHost } = options;
+    const {
+      workers,
+      workerLimit: limit,
+      engine,
+      steering,
+      reusePort,
+      spawn,
+      memory,
+      vips,
+      prepareHost,
+    } = options;
     this.#context = context;
     this.#clock = clock;
     this.#topology = topology;
     this.#me = me;
     this.#limit = workers * limit;
     this.#memory = memory;
+    this.#engine = { name: engine.engine, reason: engine.reason };
+    this.#steering = steering;
+    this.#steered = options.steered;
     this.#rate = new RateMeter(clock);
     this.#failures = new ListenFailures(log);
     this.#conditions = new Conditions(clock);
@@ -128,6 +158,8 @@ export class Supervisor implements TierNode, FleetEvents {
       serve: (place, service) => this.#fleet.tell(place, { kind: 'serve', service }),
       onFullness: () => this.#review(),
     });
+    this.#sources = me.sources;
+    this.#upstreams.setPorts(me.sources.length, ephemeralPorts());
     this.#upstreams.apply(topology, me.name);
     this.#responder = createResponder({
       server: control,
@@ -136,8 +168,19 @@ export class Supervisor implements TierNode, FleetEvents {
       clock,
       ...(generations && { generations }),
     });
-    const table = memory === undefined ? undefined : { fd: tableDescriptor, workers };
-    const start = { limit, reusePort, table, log: { level: log.level, bindings: log.bindings() } };
+    const table = memory === undefined ? undefined : { fd: firstInherited, workers };
+    const next = firstInherited + (memory === undefined ? 0 : 1);
+    const start = {
+      limit,
+      engine: engine.engine,
+      engineIsWish: engine.isWish,
+      reusePort,
+      table,
+      ...(steering === undefined
+        ? {}
+        : { steered: { descriptors: [next, next + 1] as const, places: workers } }),
+      log: { level: log.level, bindings: log.bindings() },
+    };
     this.#fleet = new WorkerFleet(
       { size: workers, spawn, start, clock, log, beat: heartbeat, events: this },
       this.#config(),
@@ -175,13 +218,15 @@ export class Supervisor implements TierNode, FleetEvents {
       this.#review();
       return;
     }
-    if (me.workers !== this.#me.workers || me.maxConnections !== this.#me.maxConnections) {
-      log.warn('a changed number of workers or connections takes effect at the next start');
+    const fixed = ['workers', 'maxConnections', 'engine'] as const;
+    if (fixed.some((key) => me[key] !== this.#me[key])) {
+      log.warn('a changed number of workers or connections, or engine, takes effect at the next start');
     }
     this.#topology = topology;
     this.#me = me;
     this.#directors.apply(directorHosts(topology), this.#clock.now());
     this.#fleet.setBeat(topology.heartbeat);
+    await this.#applySources(me.sources);
     this.#upstreams.apply(topology, node);
     this.#serveFlows();
     await this.#prepareHost();
@@ -197,6 +242,8 @@ export class Supervisor implements TierNode, FleetEvents {
       accepted,
       newPerSecond: this.#rate.perSecond(accepted),
       limit: this.#limit,
+      engine: this.#engine,
+      spreading: this.#steered,
       counters: sums(this.#totals.all(), { ...this.#fleet.stats }, this.#upstreams.stats, {
         ...this.#flowCounters(),
       }),
@@ -238,6 +285,7 @@ export class Supervisor implements TierNode, FleetEvents {
 
   gone(member: FleetMember, served: boolean): void {
     this.#upstreams.workerGone(member.place);
+    this.#steering?.gone(member.place);
     this.#book.workerGone(member.id);
     if (!served) this.#unservedDeaths++;
     this.#workersChanged();
@@ -259,6 +307,7 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#conditions.close();
     await this.#fleet.close();
     this.#memory?.close();
+    this.#steering?.close();
     this.#publisher.close();
     await this.#host.undo();
   }
@@ -269,15 +318,21 @@ export class Supervisor implements TierNode, FleetEvents {
       (service) =>
         this.#vipNeeds.listens(service, nowMs) && this.#host.ready(service.listen.host) !== undefined,
     );
+    const services = workerServices(this.#topology, this.#me, {
+      directorHosts: this.#directors.hosts(),
+      atVip: new Set(atVip.map(({ name }) => name)),
+    });
+    const groups = this.#groups.assign(services.map(({ endpoint }) => formatEndpoint(endpoint)));
     return {
       revision: this.#revision,
       accepting: this.#accepting,
-      services: workerServices(this.#topology, this.#me, {
-        directorHosts: this.#directors.hosts(),
-        atVip: new Set(atVip.map(({ name }) => name)),
-      }),
+      services: services.map((service) => ({
+        ...service,
+        group: groups.get(formatEndpoint(service.endpoint))!,
+      })),
       upstreams: this.#upstreams.forWorkers(),
       plan: this.#upstreams.plan,
+      sources: this.#sources,
     };
   }
 
@@ -314,7 +369,32 @@ export class Supervisor implements TierNode, FleetEvents {
     };
   }
 
+  /** Addresses that are not of this machine are told and not used: every connect from them would fail. */
+  async #applySources(sources: readonly string[]): Promise<void> {
+    try {
+      await requireLocal(sources, this.#me.name);
+      this.#sources = sources;
+    } catch (error) {
+      this.#context.log.error(`the sources stay as they were: ${describeError(error)}`);
+    }
+    this.#upstreams.setPorts(this.#sources.length, ephemeralPorts());
+  }
+
+  #watchPorts(): void {
+    const { portsFull = 0, portsExhausted = 0 } = this.#upstreams.stats;
+    const isShort = portsFull + portsExhausted > this.#shortages;
+    this.#shortages = portsFull + portsExhausted;
+    if (isShort && !this.#isShort) {
+      this.#context.log.warn(
+        `no source port is left towards a chat server (${this.#upstreams.mostPerServer} connections at the most to each); ` +
+          `give balancers.${this.#me.name}.sources more addresses, or add chat servers`,
+      );
+    }
+    this.#isShort = isShort;
+  }
+
   #keepHouse(): void {
+    this.#watchPorts();
     this.#rate.sample(this.#totals.get('accepted'));
     this.#upstreams.sweep();
     const nowMs = this.#clock.now();

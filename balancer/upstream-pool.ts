@@ -6,6 +6,7 @@ import { levelOf } from './availability.ts';
 import { emptyPlan, type PickPlan, type PlannedCandidate, type PlannedService } from './pick-plan.ts';
 import { level, supervisorToken, type PickTable } from './pick-table.ts';
 import { candidateCapacity, rowCapacity, serviceCapacity } from './pick-table-layout.ts';
+import { PortBudget } from './port-budget.ts';
 import { recall } from './recall.ts';
 import { wholeShare, type SchedulerMemory } from './scheduler.ts';
 import { SlowStart } from './slow-start.ts';
@@ -71,6 +72,7 @@ export class UpstreamPool {
   readonly #now: () => number;
   readonly #entries = new Map<string, Entry>();
   readonly #freeRows = Array.from({ length: rowCapacity }, (_, index) => rowCapacity - 1 - index);
+  readonly #ports: PortBudget;
   #plan: PickPlan = emptyPlan;
   #slowStarts: ReadonlyMap<string, number> = new Map();
   #picker: TablePicker | undefined;
@@ -81,7 +83,13 @@ export class UpstreamPool {
     this.#table = table;
     this.#random = random;
     this.#now = now;
+    this.#ports = new PortBudget(now);
     this.#lock = new OwnerLock(table.words, table.lockAt, supervisorToken);
+  }
+
+  /** Source ports towards each chat server; counts from the next apply() on. */
+  get ports(): PortBudget {
+    return this.#ports;
   }
 
   /** What the workers need beside the table; of the last apply(). */
@@ -118,8 +126,7 @@ export class UpstreamPool {
       this.#slowStarts = new Map(
         topology.services.map(({ name, balancing }) => [name, balancing.slowStartMs]),
       );
-      for (const { row, chatserver } of this.#entries.values())
-        if (row !== undefined) this.#table.setLimit(row, chatserver.maxConnections ?? 0);
+      this.#limit();
       this.#write();
       this.#table.generation = plan.generation;
       this.sweep();
@@ -153,6 +160,22 @@ export class UpstreamPool {
   release(place: number, upstream: number): boolean {
     const row = this.#entryOf(upstream)?.row;
     return row !== undefined && this.#table.release(place, row);
+  }
+
+  /** A connect to it found no source port: it is full for a while. */
+  outOfPorts(upstream: number): void {
+    const row = this.#entryOf(upstream)?.row;
+    if (row === undefined) return;
+    this.#ports.ranOut(upstream, this.#table.total(row));
+    this.#limit();
+  }
+
+  /** Time goes on: looks again at servers to which there were no ports. How many are at the limit of their ports. */
+  reviewPorts(): number {
+    this.#limit();
+    return [...this.#entries.values()].filter(
+      ({ upstream, row }) => row !== undefined && this.#ports.isShort(upstream.id, this.#table.total(row)),
+    ).length;
   }
 
   /** Gives back all that a dead worker held: its connections' places, its places in queues, the lock. */
@@ -235,6 +258,17 @@ export class UpstreamPool {
     return new Map(held.filter(([, count]) => count > 0));
   }
 
+  /** Most connections of each server: by its own limit, and by the ports there are. */
+  #limit(): void {
+    for (const { upstream, row, chatserver } of this.#entries.values()) {
+      if (row === undefined) continue;
+      this.#table.setLimit(
+        row,
+        this.#ports.limit(upstream.id, chatserver.maxConnections, this.#table.total(row)),
+      );
+    }
+  }
+
   #locked<Result>(run: () => Result): Result {
     this.#lock.take(lockPatienceMs);
     try {
@@ -275,7 +309,8 @@ export class UpstreamPool {
       services: services.map(({ name, balancing: { algorithm, queue }, chatservers }): PlannedService => {
         const index = this.#plan.services.find((service) => service.name === name)?.index ?? free.shift()!;
         const entries = chatservers.flatMap((one) => able.get(one) ?? []);
-        const limited = entries.some(({ chatserver }) => chatserver.maxConnections !== undefined);
+        const limited =
+          this.#ports.isKnown || entries.some(({ chatserver }) => chatserver.maxConnections !== undefined);
         const candidates = entries.map(({ upstream, chatserver, row }, place): PlannedCandidate => {
           const { id, key, weight } = upstream;
           const { backup } = chatserver;

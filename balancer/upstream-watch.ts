@@ -21,6 +21,10 @@ interface WatchStats extends Record<string, number> {
   refusedNoPlace: number;
   /** Releases of a place that nobody held. Not expected. */
   badReleases: number;
+  /** Connects that found no source port towards their chat server. Not expected. */
+  portsExhausted: number;
+  /** Times a chat server had as many connections as there are source ports to it, looked at every second. Not expected. */
+  portsFull: number;
 }
 
 export interface UpstreamWatchOptions {
@@ -40,7 +44,15 @@ export interface UpstreamWatchOptions {
 
 /** The chat servers: keeps the upstream pool and the heartbeats in step, and answers the workers out of both. */
 export class UpstreamWatch {
-  readonly #stats: WatchStats = { picks: 0, picksWithoutUpstream: 0, refusedNoPlace: 0, badReleases: 0 };
+  readonly #stats: WatchStats = {
+    picks: 0,
+    picksWithoutUpstream: 0,
+    refusedNoPlace: 0,
+    badReleases: 0,
+    portsExhausted: 0,
+    portsFull: 0,
+  };
+  #short = 0;
   readonly #pool: UpstreamPool;
   readonly #options: UpstreamWatchOptions;
   readonly #heartbeats: Heartbeats;
@@ -51,6 +63,16 @@ export class UpstreamWatch {
     this.#options = options;
     this.#heartbeats = heartbeats;
     this.#pool = new UpstreamPool({ table, random, now: () => clock.now() });
+  }
+
+  /** Addresses connections come from (0: one of the kernel's choice), and the ephemeral ports of each; from apply() on. */
+  setPorts(sources: number, ports: number | undefined): void {
+    this.#pool.ports.set(sources, ports);
+  }
+
+  /** Connections this node can have to one chat server; Infinity: not known. */
+  get mostPerServer(): number {
+    return this.#pool.ports.most;
   }
 
   get plan(): PickPlan {
@@ -78,6 +100,10 @@ export class UpstreamWatch {
 
   /** Time goes on: shares that grow are brought up to date. */
   tick(): void {
+    const short = this.#pool.reviewPorts();
+    this.#stats.portsFull += Math.max(0, short - this.#short);
+    this.#short = short;
+    if (this.#pool.reviewFull()) this.#options.onFullness();
     if (this.#pool.isWarming) this.#pool.refresh((key) => this.#heartbeats.health(key));
   }
 
@@ -89,6 +115,7 @@ export class UpstreamWatch {
       else if (request[0] === 'room') this.#serve(request[1]);
       else if (request[0] === 'fullness') this.#options.onFullness();
       else if (request[0] === 'probe') this.#probe(request[1]);
+      else if (request[0] === 'ports') this.#outOfPorts(request[1]);
       else if (!this.#pool.release(place, request[1])) this.#stats.badReleases++;
       else if (request[0] === 'failed') this.#probe(request[1]);
     }
@@ -158,6 +185,11 @@ export class UpstreamWatch {
     if (picked === 'none') this.#stats.picksWithoutUpstream++;
     if (picked === 'full') this.#stats.refusedNoPlace++;
     return typeof picked === 'string' ? 0 : picked.id;
+  }
+
+  #outOfPorts(id: number): void {
+    this.#stats.portsExhausted++;
+    this.#pool.outOfPorts(id);
   }
 
   #setTargets(): void {

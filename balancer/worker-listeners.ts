@@ -13,11 +13,18 @@ interface Open {
 export class WorkerListeners {
   readonly #relay: Pick<Relay, 'listen'>;
   readonly #reusePort: boolean;
+  readonly #opened: (listener: RelayListener, service: WorkerService) => void;
   /** By place and service. */
   readonly #open = new Map<string, Open>();
 
-  constructor(relay: Pick<Relay, 'listen'>, reusePort: boolean) {
+  /** `opened` is told of each new listener. */
+  constructor(
+    relay: Pick<Relay, 'listen'>,
+    reusePort: boolean,
+    opened: (listener: RelayListener, service: WorkerService) => void = () => {},
+  ) {
     this.#relay = relay;
+    this.#opened = opened;
     this.#reusePort = reusePort;
   }
 
@@ -59,7 +66,9 @@ export class WorkerListeners {
     }
     const { name, place } = service;
     try {
-      this.#open.set(key, { service: name, place, listener: await this.#relay.listen(spec) });
+      const listener = await this.#relay.listen(spec);
+      this.#open.set(key, { service: name, place, listener });
+      this.#opened(listener, service);
       return undefined;
     } catch (error) {
       return listenFailure(service, error);

@@ -2,9 +2,11 @@
 import pino from 'pino';
 import { systemClock } from '../lib/clock/index.ts';
 import { linuxAvailable, signalOnParentDeath } from '../lib/linux/index.ts';
-import { createNodeRelay } from '../lib/relay/index.ts';
+import { createRelayFor, createWithFallback } from '../lib/relay/index.ts';
 import { SharedMemory } from '../lib/shared-memory/index.ts';
+import { describeError } from '../lib/errors/index.ts';
 import { PickTable } from './pick-table.ts';
+import { SteeredWorker } from './steering/index.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
 import { Worker } from './worker.ts';
 
@@ -30,6 +32,17 @@ function openTable({ fd, workers }: NonNullable<WorkerStart['table']>): PickTabl
   return new PickTable(SharedMemory.open(fd, PickTable.bytes(workers)).buffer, workers);
 }
 
+/** Undefined, and told once, when it cannot be: the kernel's hash finds this worker too. */
+function steeringOf({ steered, place }: WorkerStart, log: pino.Logger): SteeredWorker | undefined {
+  if (steered === undefined) return undefined;
+  try {
+    return new SteeredWorker({ ...steered, place });
+  } catch (error) {
+    log.warn(`not steered by load: ${describeError(error)}`);
+    return undefined;
+  }
+}
+
 process.on('message', (message: ToWorker) => {
   if (message.kind !== 'start') {
     worker?.receive(message);
@@ -42,7 +55,10 @@ process.on('message', (message: ToWorker) => {
     table: start.table === undefined ? undefined : openTable(start.table),
     clock: systemClock,
     log,
-    createRelay: createNodeRelay,
+    createRelay: createWithFallback({ ...createRelayFor(start.engine), isWish: start.engineIsWish }, (why) =>
+      log.warn(why),
+    ),
+    steering: steeringOf(start, log),
     send,
     recordsDropped: () => recordsDropped,
   });

@@ -25,32 +25,38 @@ export type SpawnWorker = () => WorkerProcess;
 /** Where workers write their log. `inherit`: to this process's standard output; else called with each whole line. */
 export type WorkerOutput = 'inherit' | ((line: string) => void);
 
-/** The descriptor under which a worker finds the pick table: the first after those of the IPC channel. */
-export const tableDescriptor = 4;
+/** The descriptor under which a worker finds the first of those it inherits: the first after that of the IPC channel. */
+export const firstInherited = 4;
 
 /**
- * Forks worker-main; `secretVariable` is the environment variable a worker must not see, `table` the descriptor of the
- * pick table, when it is shared.
+ * What V8 keeps for short-lived objects grows with the pace of connects and stays: with the usual 16 MiB an idle
+ * connection seems to cost seven times as much. In MiB; who starts a supervisor with the option decides otherwise.
+ */
+const youngGeneration = ['--max-semi-space-size', '1'] as const;
+
+function workerOptions(own: readonly string[]): string[] {
+  const [name, most] = youngGeneration;
+  // A debugger's port belongs to the supervisor; a worker that wanted it too would not start.
+  const kept = own.filter((option) => !option.startsWith('--inspect'));
+  return kept.some((option) => option.startsWith(name)) ? kept : [...kept, `${name}=${most}`];
+}
+
+/**
+ * Forks worker-main; `secretVariable` is the environment variable a worker must not see, `inherited` are the descriptors
+ * it finds from firstInherited on.
  */
 export function forkWorker(
   output: WorkerOutput,
   secretVariable: string | undefined,
-  table: number | undefined,
+  inherited: readonly number[],
 ): WorkerProcess {
   const program = new URL(`./worker-main${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
   const env = { ...process.env };
   if (secretVariable !== undefined) delete env[secretVariable];
   const child = fork(fileURLToPath(program), [], {
     env,
-    // A debugger's port belongs to the supervisor; a worker that wanted it too would not start.
-    execArgv: process.execArgv.filter((option) => !option.startsWith('--inspect')),
-    stdio: [
-      'ignore',
-      output === 'inherit' ? 'inherit' : 'pipe',
-      'inherit',
-      'ipc',
-      ...(table === undefined ? [] : [table]),
-    ],
+    execArgv: workerOptions(process.execArgv),
+    stdio: ['ignore', output === 'inherit' ? 'inherit' : 'pipe', 'inherit', 'ipc', ...inherited],
   });
   if (output !== 'inherit' && child.stdout !== null)
     createInterface({ input: child.stdout }).on('line', (line) => output(`${line}\n`));

@@ -1,7 +1,7 @@
 /** What a supervisor and its workers say to each other over the IPC channel of fork(). Plain JSON. */
 import type { Endpoint } from '../lib/address/index.ts';
 import type { Json } from '../lib/control/index.ts';
-import type { AcceptedHeaders, RelaySettings } from '../lib/relay/index.ts';
+import type { AcceptedHeaders, EngineName, RelaySettings } from '../lib/relay/index.ts';
 import type { ProxyProtocolSend } from '../topology/index.ts';
 import type { PickPlan } from './pick-plan.ts';
 
@@ -9,12 +9,20 @@ import type { PickPlan } from './pick-plan.ts';
 export interface WorkerStart {
   /** Most connections of this worker. */
   readonly limit: number;
+  readonly engine: EngineName;
+  /** The engine was asked for by name: no other may take its place. */
+  readonly engineIsWish: boolean;
   /** Share the listeners' ports with the other workers. */
   readonly reusePort: boolean;
   /** Its column in the pick table, from 0; a successor in the fleet gets it again. */
   readonly place: number;
   /** The pick table as an inherited descriptor; undefined: the supervisor is asked for every pick. */
   readonly table: { readonly fd: number; readonly workers: number } | undefined;
+  /** The maps that steer connections to workers, as inherited descriptors; absent: the kernel's hash finds them. */
+  readonly steered?: {
+    readonly descriptors: readonly [loads: number, sockets: number];
+    readonly places: number;
+  };
   readonly log: { readonly level: string; readonly bindings: Readonly<Record<string, unknown>> };
 }
 
@@ -26,6 +34,8 @@ export interface WorkerService {
   readonly name: string;
   readonly place: ListenPlace;
   readonly endpoint: Endpoint;
+  /** Number of the listener among those of the node, for steering. */
+  readonly group?: number;
   readonly backlog: number;
   /** PROXY headers to expect, outermost first. */
   readonly acceptProxy: AcceptedHeaders;
@@ -57,6 +67,8 @@ export interface WorkerConfig {
   readonly upstreams: readonly WorkerUpstream[];
   /** What is picked from, beside the pick table. */
   readonly plan: PickPlan;
+  /** Addresses of this machine that connections come from, in turns; empty: the kernel chooses. */
+  readonly sources: readonly string[];
 }
 
 export type ToWorker =
@@ -78,13 +90,15 @@ export type ToWorker =
 /**
  * One entry of a batch. Where the supervisor picks: ask for an upstream; a place is free again; the same because
  * connecting failed. Where the worker picks itself: connecting failed, look at the upstream; there is room for a client
- * that waits in another worker; the service became full, or has room again.
+ * that waits in another worker; the service became full, or has room again. Of both: a connect found no source port, and
+ * the place is free again already where the worker picks.
  */
 export type WorkerRequest =
   | readonly ['pick', request: number, service: string, host: string, port: number, tried: readonly number[]]
   | readonly ['release', upstream: number]
   | readonly ['failed', upstream: number]
   | readonly ['probe', upstream: number]
+  | readonly ['ports', upstream: number]
   | readonly ['room', service: string]
   | readonly ['fullness', service: string];
 

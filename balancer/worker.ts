@@ -8,6 +8,7 @@ import type {
   Destination,
   Relay,
   RelayClient,
+  RelayListener,
   Router,
 } from '../lib/relay/index.ts';
 import { connectionFields } from './connection-log.ts';
@@ -17,6 +18,8 @@ import { SharedPicker } from './picker-shared.ts';
 import type { Picked, Picker } from './picker.ts';
 import { emptyPlan } from './pick-plan.ts';
 import type { PickTable } from './pick-table.ts';
+import { SourceAddresses } from './source-addresses.ts';
+import { pendingMs, type SteeredWorker } from './steering/index.ts';
 import { WorkerFlows } from './worker-flows.ts';
 import { WorkerListeners } from './worker-listeners.ts';
 import type {
@@ -24,6 +27,7 @@ import type {
   ToWorker,
   WorkerConfig,
   WorkerRequest,
+  WorkerService,
   WorkerStart,
   WorkerUpstream,
 } from './worker-protocol.ts';
@@ -39,6 +43,8 @@ export interface WorkerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly createRelay: CreateRelay;
+  /** Undefined: the kernel finds a worker by its hash. */
+  readonly steering?: SteeredWorker | undefined;
   /** To the supervisor; calls `sent` when the message has left the process. */
   readonly send: (message: FromWorker, sent?: () => void) => void;
   /** Connection records the log could not take, from start. */
@@ -59,7 +65,17 @@ export class Worker implements Router {
   readonly #flows: WorkerFlows;
   readonly #reports = new ReportWriter();
   readonly #reporting: Timer;
-  #config: WorkerConfig = { revision: 0, accepting: false, services: [], upstreams: [], plan: emptyPlan };
+  readonly #steering: SteeredWorker | undefined;
+  readonly #expiring: Timer | undefined;
+  readonly #sources = new SourceAddresses();
+  #config: WorkerConfig = {
+    revision: 0,
+    accepting: false,
+    services: [],
+    upstreams: [],
+    plan: emptyPlan,
+    sources: [],
+  };
   #byId = new Map<number, WorkerUpstream>();
   #byKey = new Map<string, WorkerUpstream>();
   #applying: Promise<void> = Promise.resolve();
@@ -68,8 +84,7 @@ export class Worker implements Router {
   readonly #clients = new Set<number>();
   readonly #liveByService = new Map<string, number>();
 
-  constructor({ start, table, clock, log, createRelay, send, recordsDropped }: WorkerOptions) {
-    this.#limit = start.limit;
+  constructor({ start, table, clock, log, createRelay, steering, send, recordsDropped }: WorkerOptions) {
     this.#log = log;
     this.#send = send;
     this.#recordsDropped = recordsDropped;
@@ -79,7 +94,10 @@ export class Worker implements Router {
       clock,
       onRouterError: (error) => log.error({ why: describeError(error) }, 'routing a connection failed'),
     });
-    this.#listeners = new WorkerListeners(this.#relay, start.reusePort);
+    this.#limit = this.#relay.limit;
+    this.#listeners = new WorkerListeners(this.#relay, start.reusePort, (listener, service) =>
+      this.#steer(listener, service),
+    );
     const options = {
       clock,
       send: (requests: readonly WorkerRequest[], sent: () => void) =>
@@ -93,6 +111,9 @@ export class Worker implements Router {
     }
     this.#flows = new WorkerFlows({ clock, send: (frame, sent) => send({ kind: 'flows', frame }, sent) });
     this.#reporting = every(clock, reportIntervalMs, () => this.#report(), true);
+    this.#steering = steering;
+    if (steering !== undefined)
+      this.#expiring = every(clock, pendingMs, () => steering.record.expire(), true);
   }
 
   /** Takes a message of the supervisor. */
@@ -109,7 +130,7 @@ export class Worker implements Router {
       this.#clients.add(client.id);
       this.#count(client.service, 1);
       this.#flows.began(client);
-      this.#reportFullness();
+      this.#connectionsChanged();
     }
     const { id: connection, service, source } = client;
     const picked = this.#picker.pick({
@@ -124,18 +145,21 @@ export class Worker implements Router {
   }
 
   failed(_client: RelayClient, destination: Destination, error: HeadgateError): void {
+    this.#sources.give(upstreamKeyOf(destination.id), destination.localAddress);
     const id = this.#upstreamOf(destination.id)?.id;
     if (id === undefined) return;
     // Other failures say nothing of the upstream: the client left, or this process ran out of something.
     const accused =
       error.code === 'HEADGATE_RELAY_CONNECT_REFUSED' || error.code === 'HEADGATE_RELAY_CONNECT_TIMEOUT';
     if (accused) this.#picker.failed(id);
+    else if (isOutOfPorts(error)) this.#picker.outOfPorts(id);
     else this.#picker.release(id);
   }
 
   ended(record: ConnectionRecord): void {
     const { client, destination } = record;
     if (destination === null) this.#picker.leave(client.id);
+    else this.#sources.give(upstreamKeyOf(destination.id), destination.localAddress);
     const id = destination === null ? undefined : this.#upstreamOf(destination.id)?.id;
     if (id !== undefined) this.#picker.release(id);
     if (this.#clients.delete(client.id)) {
@@ -146,12 +170,13 @@ export class Worker implements Router {
       connectionFields(record, (one) => this.#upstreamOf(one)?.name),
       'connection ended',
     );
-    this.#reportFullness();
+    this.#connectionsChanged();
   }
 
   /** Ends everything; clients get RST. */
   async close(): Promise<void> {
     this.#reporting.cancel();
+    this.#expiring?.cancel();
     this.#shared?.close();
     this.#flows.close();
     await this.#relay.close();
@@ -159,6 +184,7 @@ export class Worker implements Router {
 
   #take(config: WorkerConfig): void {
     this.#config = config;
+    this.#sources.set(config.sources);
     // The supervisor lists an upstream as long as it holds connections, so nothing held here is forgotten.
     this.#byId = new Map(config.upstreams.map((upstream) => [upstream.id, upstream]));
     this.#byKey = new Map(config.upstreams.map((upstream) => [upstream.key, upstream]));
@@ -169,7 +195,9 @@ export class Worker implements Router {
   async #applyListeners(config: WorkerConfig): Promise<void> {
     // One that came meanwhile replaces this one.
     if (config !== this.#config) return;
+    if (!config.accepting) this.#steering?.record.setLive(false);
     const failures = await this.#listeners.apply(config);
+    if (config.accepting) this.#steering?.record.setLive(true);
     this.#report();
     this.#send({
       kind: 'applied',
@@ -183,7 +211,13 @@ export class Worker implements Router {
   #destination(client: RelayClient, picked: Picked): Destination | null {
     if (picked === null) return null;
     const { key, endpoint } = picked;
-    return { id: destinationId(client.service, key), endpoint, ...this.#preface(client) };
+    const localAddress = this.#sources.take(key, endpoint.host);
+    return {
+      id: destinationId(client.service, key),
+      endpoint,
+      ...(localAddress === undefined ? {} : { localAddress }),
+      ...this.#preface(client),
+    };
   }
 
   #upstreamOf(id: string): WorkerUpstream | undefined {
@@ -232,9 +266,26 @@ export class Worker implements Router {
   }
 
   /** Reports at once when the worker became full or has room again. */
-  #reportFullness(): void {
-    if (isFull(this.#full, this.#relay.stats().connections, this.#limit) !== this.#full) this.#report();
+  #connectionsChanged(): void {
+    const { connections, accepted } = this.#relay.stats();
+    this.#steering?.record.update(connections, accepted);
+    if (isFull(this.#full, connections, this.#limit) !== this.#full) this.#report();
   }
+
+  #steer({ descriptor }: RelayListener, { group }: WorkerService): void {
+    if (this.#steering === undefined || descriptor === undefined || group === undefined) return;
+    try {
+      this.#steering.join(descriptor, group);
+    } catch (error) {
+      this.#log.warn(`a listener is not steered by load: ${describeError(error)}`);
+    }
+  }
+}
+
+/** What connect(2) and bind(2) answer when all ephemeral ports of a source are taken. */
+function isOutOfPorts({ code, facts }: HeadgateError): boolean {
+  const answer = facts['code'];
+  return code === 'HEADGATE_RELAY_CONNECT_LOCAL' && (answer === 'EADDRNOTAVAIL' || answer === 'EADDRINUSE');
 }
 
 /** The relay knows a chat server once per service, so that the connections of one service can be ended. */

@@ -54,6 +54,7 @@ class DirectorNode implements TierNode {
   readonly #flowReports: FlowReports;
   readonly #meter: RateMeter;
   readonly #alarms: Alarms;
+  readonly #engine: DirectorParts['engine'];
   #topology: Topology;
   #removed: readonly RemovedBalancer[] = [];
   #table: ForwardingTable;
@@ -70,6 +71,7 @@ class DirectorNode implements TierNode {
     this.#director = director;
     this.#kinds = parts.packetPlanes ?? [];
     this.#startedMs = clock.now();
+    this.#engine = parts.engine;
     this.#clock = clock;
     this.#log = log;
     this.#meter = new RateMeter(clock);
@@ -140,6 +142,7 @@ class DirectorNode implements TierNode {
     await this.#plane.apply(this.#table);
     this.#setTargets();
     this.#housekeeping = every(this.#clock, housekeepingMs, () => this.#keepHouse(), true);
+    if (this.#engine !== undefined) this.#log.info(this.#engine.reason);
     this.#log.info(`carries at most ${this.#plane.stats().limit} connections at one time`);
   }
 
@@ -170,7 +173,9 @@ class DirectorNode implements TierNode {
       newPerSecond: this.#meter.perSecond(stats.total.accepted),
       forwarding: forwardingStatus(this.#topology, this.#modes.choices, this.#plane.detail()),
     });
-    return { ...status, counters: { ...status.counters, ...this.#flowReports.stats } };
+    const counters = { ...status.counters, ...this.#flowReports.stats };
+    if (this.#engine === undefined) return { ...status, counters };
+    return { ...status, counters, engine: { name: this.#engine.engine, reason: this.#engine.reason } };
   }
 
   drain(): Promise<void> {

@@ -63,6 +63,10 @@ export interface TierStatus {
   readonly newPerSecond: number;
   /** Most connections it carries. */
   readonly limit: number;
+  /** What carries the bytes of its connections, where it is the node's own processes that do; and why that. */
+  readonly engine?: { readonly name: string; readonly reason: string };
+  /** How new connections find a worker, where there are several; and why so. */
+  readonly spreading?: { readonly by: 'load' | 'hash'; readonly reason: string };
   /** Named counters from start; docs/counters.md explains each. */
   readonly counters: Readonly<Record<string, number>>;
   readonly watches: readonly WatchedNode[];

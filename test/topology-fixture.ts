@@ -40,6 +40,8 @@ export function aBalancer(change: Partial<Balancer> = {}): Balancer {
     probe: { kind: 'headgate' },
     workers: 1,
     maxConnections: undefined,
+    engine: 'auto',
+    sources: [],
     ...change,
   };
 }

@@ -13,6 +13,8 @@ const harmless = new Set([
   'drainUntil',
   'workers',
   'maxConnections',
+  'engine',
+  'sources',
   'balancing',
   'buffer',
   'timeouts',

@@ -104,6 +104,8 @@ function balancer(name: string, entry: FileBalancer, services: readonly Service[
     probe: probe(entry.heartbeat),
     workers: entry.workers,
     maxConnections: entry.maxConnections,
+    engine: entry.engine,
+    sources: entry.sources ?? [],
   };
 }
 

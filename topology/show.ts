@@ -102,6 +102,8 @@ function balancer(node: Balancer): unknown {
     heartbeat: probe(node.probe),
     ...(node.workers === undefined ? {} : { workers: node.workers }),
     ...(node.maxConnections === undefined ? {} : { maxConnections: node.maxConnections }),
+    engine: node.engine,
+    ...(node.sources.length === 0 ? {} : { sources: node.sources }),
   };
 }
 

@@ -129,8 +129,12 @@ export interface Balancer {
   readonly probe: Probe;
   /** Worker processes; undefined: one per core. */
   readonly workers: number | undefined;
-  /** Most connections of the node; undefined: what the descriptor limit allows. */
+  /** Most connections of the node; undefined: what its engine usually carries (balancer/worker-plan.ts). */
   readonly maxConnections: number | undefined;
+  /** What carries the bytes. */
+  readonly engine: 'auto' | 'node' | 'uring';
+  /** Addresses connections to chat servers come from; empty: the kernel chooses. */
+  readonly sources: readonly string[];
 }
 
 export interface ChatServer {

@@ -21,6 +21,7 @@ export const SO_RCVBUF = 8;
 export const SO_ATTACH_FILTER = 26;
 export const SO_MARK = 36;
 /** struct sk_meminfo of the socket: u32 fields in the order of include/uapi/linux/sock_diag.h. */
+export const SO_ATTACH_REUSEPORT_EBPF = 52;
 export const SO_MEMINFO = 55;
 
 /** include/uapi/asm-generic/errno.h */

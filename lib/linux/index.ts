@@ -8,6 +8,7 @@ export { linuxAvailable, type LinuxAvailability } from './libc.ts';
 export { errnoName, isSyscallError, syscallError } from './errno.ts';
 export {
   acceptQueue,
+  boundSocket,
   endSending,
   listeningSocket,
   localEndpoint,
@@ -32,4 +33,4 @@ export {
 } from './socket-filter.ts';
 export { silentListener } from './silent-listener.ts';
 export { signalOnParentDeath } from './process.ts';
-export { getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';
+export { countPorts, ephemeralPorts, getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';

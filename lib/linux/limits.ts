@@ -24,6 +24,33 @@ export function somaxconn(): number | undefined {
   return Number.isInteger(value) ? value : undefined;
 }
 
+/**
+ * How many ephemeral ports there are: those of ip_local_port_range but not of ip_local_reserved_ports (Linux
+ * Documentation/networking/ip-sysctl.rst), of this network namespace. Each serves one connection per source address and
+ * destination. Undefined where that cannot be read.
+ */
+export function ephemeralPorts(): number | undefined {
+  const range = readText('/proc/sys/net/ipv4/ip_local_port_range');
+  return range === undefined
+    ? undefined
+    : countPorts(range, readText('/proc/sys/net/ipv4/ip_local_reserved_ports') ?? '');
+}
+
+/** `range`: two numbers; `reserved`: `8080,9000-9010`. */
+export function countPorts(range: string, reserved: string): number | undefined {
+  const [first = NaN, last = NaN] = range.trim().split(/\s+/).map(Number);
+  if (!(last >= first)) return undefined;
+  const ports = reserved.split(',').reduce(
+    (left, part) => {
+      const [from = NaN, to = from] = part.split('-', 2).map((text) => Number(text.trim() || NaN));
+      const count = Math.min(last, to) - Math.max(first, from) + 1;
+      return left - (count > 0 ? count : 0);
+    },
+    last - first + 1,
+  );
+  return Math.max(0, ports);
+}
+
 function limit(text: string | undefined): number {
   return text === 'unlimited' ? Infinity : Number(text);
 }

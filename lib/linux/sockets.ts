@@ -40,6 +40,27 @@ export function listeningSocket(options: {
 }
 
 /**
+ * A TCP socket to connect from `host`, whose port connect() will choose (IP_BIND_ADDRESS_NO_PORT), so that one port
+ * serves connections to many destinations: close-on-exec, non-blocking. Returns the descriptor, which the caller owns.
+ * Throws HEADGATE_LINUX_SYSCALL (EADDRNOTAVAIL, EMFILE …) or _UNAVAILABLE.
+ */
+export function boundSocket(host: string): number {
+  const { socket, bind, close, errno } = libc();
+  const type = constant.SOCK_STREAM | constant.SOCK_CLOEXEC | constant.SOCK_NONBLOCK;
+  const fd = socket(addressFamily(host) === 4 ? constant.AF_INET : constant.AF_INET6, type, 0);
+  if (fd < 0) throw syscallError('socket', errno());
+  try {
+    setNumber(fd, constant.IPPROTO_IP, constant.IP_BIND_ADDRESS_NO_PORT, 1);
+    const sockaddr = encodeSockaddr({ host, port: 0 });
+    if (bind(fd, sockaddr, sockaddr.length) < 0) throw syscallError('bind', errno(), host);
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
+/**
  * TCP_USER_TIMEOUT (RFC 5482): ends the connection with ETIMEDOUT when sent data stays unacknowledged, or the
  * peer's window closed, for `timeoutMs`. Throws HEADGATE_LINUX_SYSCALL.
  */

@@ -3,7 +3,18 @@
  * RST both ways. One interface (types.ts), two engines: `node` (portable) and `uring` (Linux).
  */
 export * from './types.ts';
-export { createRelayFor, missingForUring, type ChosenEngine, type EnginePreference } from './choose.ts';
+export {
+  createRelayFor,
+  createWithFallback,
+  engineLimit,
+  engineVariable,
+  missingForUring,
+  preferredEngine,
+  requireEngine,
+  type ChosenEngine,
+  type EngineName,
+  type EnginePreference,
+} from './choose.ts';
 export { connectionLimit, defaultDescriptorReserve } from './connection-limit.ts';
 export { createNodeRelay } from './node/relay.ts';
 export { createUringRelay } from './uring/relay.ts';

@@ -142,6 +142,8 @@ export interface RelayStats {
 export interface RelayListener {
   /** As asked for; a port of 0 is replaced by the one that was given. */
   readonly spec: ListenSpec;
+  /** The listening socket while it is open, on systems that have descriptors. It stays the listener's own. */
+  readonly descriptor?: number | undefined;
   /** Takes over new settings for connections accepted from now on. */
   update(settings: ListenSettings): void;
   /**

@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net';
-import { linuxAvailable, takeSocketError } from '../../lib/linux/index.ts';
+import { boundSocket, linuxAvailable, takeSocketError } from '../../lib/linux/index.ts';
 import { encodeProxyHeader } from '../../lib/proxy-protocol/index.ts';
 import type { Endpoint } from '../../lib/address/index.ts';
-import { descriptorOf } from '../../lib/relay/node/socket-handle.ts';
+import { descriptorOf, socketToConnect } from '../../lib/relay/node/socket-handle.ts';
 import { until } from './until.ts';
 
 /** Address the tests' director connects from. */
@@ -26,7 +26,7 @@ export class Client {
 
   constructor(to: Endpoint, { from = directorHost, header }: ClientOptions = {}) {
     const source = { host: '192.0.2.7', port: nextPort++ % 60_000 };
-    this.socket = connect({ ...to, localAddress: from });
+    this.socket = connectFrom(from, to);
     this.socket.write(header ?? encodeProxyHeader('v2', source, { host: '203.0.113.10', port: 9000 }));
     this.socket.write('hello\n');
     this.socket.setEncoding('latin1').on('data', (chunk: string) => (this.heard += chunk));
@@ -71,4 +71,10 @@ export class Client {
   close(): void {
     this.socket.destroy();
   }
+}
+
+/** Where it can, without binding the port beforehand: such a port could not serve anybody else's connect. */
+export function connectFrom(from: string, to: Endpoint): Socket {
+  if (!linuxAvailable().available) return connect({ ...to, localAddress: from });
+  return socketToConnect({}, boundSocket(from)).connect(to);
 }

@@ -1,7 +1,6 @@
 import test from 'ava';
 import { readinessOf } from '../../balancer/readiness.ts';
 import { isFull } from '../../balancer/fullness.ts';
-import { workerLimit } from '../../balancer/worker-limit.ts';
 
 const well = { draining: false, listening: true, full: false, canTake: true };
 
@@ -24,11 +23,4 @@ test('a worker is full at its limit and has room again 5 % below', (t) => {
 test('even a limit of one is left again', (t) => {
   t.true(isFull(false, 1, 1));
   t.false(isFull(true, 0, 1));
-});
-
-test('the limit of a worker is its share of the node, as far as the descriptors go, and at least one', (t) => {
-  t.is(workerLimit(undefined, 4, 9_936), 9_936);
-  t.is(workerLimit(1_000, 4, 9_936), 250);
-  t.is(workerLimit(100_000, 4, 9_936), 9_936);
-  t.is(workerLimit(2, 4, 9_936), 1);
 });

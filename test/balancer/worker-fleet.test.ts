@@ -61,7 +61,14 @@ interface Setup {
 }
 
 const intervalMs = 1_000;
-const config: WorkerConfig = { revision: 1, accepting: true, services: [], upstreams: [], plan: emptyPlan };
+const config: WorkerConfig = {
+  revision: 1,
+  accepting: true,
+  services: [],
+  upstreams: [],
+  plan: emptyPlan,
+  sources: [],
+};
 
 function setup(size: number): Setup {
   const clock = new ManualClock();
@@ -74,7 +81,14 @@ function setup(size: number): Setup {
         processes.push(new FakeProcess(100 + processes.length));
         return processes.at(-1)!;
       },
-      start: { limit: 10, reusePort: true, table: undefined, log: { level: 'info', bindings: {} } },
+      start: {
+        limit: 10,
+        reusePort: true,
+        engine: 'node',
+        engineIsWish: true,
+        table: undefined,
+        log: { level: 'info', bindings: {} },
+      },
       clock,
       log: pino({ level: 'silent' }),
       beat: { intervalMs, misses: 3 },
@@ -145,7 +159,14 @@ test('beats that fell due while the supervisor was late are no misses', (t) => {
     {
       size: 1,
       spawn: () => process,
-      start: { limit: 1, table: undefined, reusePort: true, log: { level: 'info', bindings: {} } },
+      start: {
+        limit: 1,
+        table: undefined,
+        reusePort: true,
+        engine: 'node',
+        engineIsWish: true,
+        log: { level: 'info', bindings: {} },
+      },
       clock,
       log: pino({ level: 'silent' }),
       beat: { intervalMs, misses: 3 },

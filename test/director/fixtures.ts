@@ -44,6 +44,8 @@ export function balancer(name: string, change: Partial<Balancer> = {}): Balancer
     probe: { kind: 'headgate' },
     workers: 1,
     maxConnections: undefined,
+    engine: 'auto',
+    sources: [],
     ...change,
   };
 }

@@ -156,3 +156,20 @@ test.serial(
     for (const form of [written, ...forms]) t.false(all.includes(form));
   },
 );
+
+test.serial('a host whose environment says so carries bytes on the portable engine', async (t) => {
+  t.timeout(120_000);
+  const block = await takeLoopbackBlock(t);
+  const cluster = await startCluster(t, oneOfEach(block), (_name, argv, options) =>
+    startProgram(t, argv, { ...options, env: { ...options.env, HEADGATE_ENGINE: 'node' } }),
+  );
+  for (const name of ['b1', 'c1']) await untilState(cluster, name, 'up');
+  const person = new ChatClient({ host: block.address(1), port: 9000, name: 'ann' });
+  t.teardown(() => person.close());
+  await until(() => person.connected, { describe: 'ann to be logged in' });
+  await person.say('hello');
+  const status = await statusOf(cluster);
+  for (const name of ['d1', 'b1']) {
+    t.deepEqual(nodeStatus(status, name)!.engine, { name: 'node', reason: 'engine node: asked for' });
+  }
+});

@@ -51,6 +51,8 @@ test('a file becomes a topology with every default filled in', (t) => {
       probe: { kind: 'headgate' },
       workers: undefined,
       maxConnections: undefined,
+      engine: 'auto',
+      sources: [],
     })),
     chatservers: ['c1', 'c2'].map((name, index) => ({
       name,
@@ -237,7 +239,7 @@ const mistakes: readonly (readonly [string, string, string])[] = [
   [
     '{ host: 10.0.1.1 }',
     '{ host: 10.0.1.1, wieght: 3 }',
-    't.yaml:11:25: balancers.b1.wieght: expected one of host, port, ports, control, weight, state, drainUntil, heartbeat, workers, maxConnections, got the unknown key "wieght"; did you mean weight?',
+    't.yaml:11:25: balancers.b1.wieght: expected one of host, port, ports, control, weight, state, drainUntil, heartbeat, workers, maxConnections, engine, sources, got the unknown key "wieght"; did you mean weight?',
   ],
   [
     '{ host: 10.0.1.1 }',

@@ -4,6 +4,9 @@ import { documented } from './documented.ts';
 import { probeSchema } from './heartbeat.ts';
 import { choice, endpoint, hostAddress, integer, interfaceName, moment, name, port } from './scalars.ts';
 
+/** Most entries of `sources`; 28,000 connections each to one chat server are usual. */
+const maxSources = 256;
+
 /** Control port of a node that names none. */
 export const defaultControlPort = 7_400;
 
@@ -49,6 +52,16 @@ function heartbeat(of: string): z.ZodPrefault<typeof probeSchema> {
     unit: 'map',
     effect: 'None.',
   });
+}
+
+function sources(): z.ZodOptional<z.ZodArray<z.ZodType<string, string>>> {
+  const expected = `a list of 1 to ${maxSources} addresses of the balancer's machine`;
+  return z
+    .array(hostAddress(), { error: expected })
+    .min(1, { error: expected })
+    .max(maxSources, { error: expected })
+    .refine((list) => new Set(list).size === list.length, { error: `${expected}, each once` })
+    .optional();
 }
 
 export const directorSchema = z.strictObject(
@@ -104,8 +117,21 @@ export const balancerSchema = z.strictObject(
       about:
         'Most client connections of the balancer; then it says full and directors send new ones elsewhere.',
       unit: 'count, 1 to 10000000',
-      defaultText: 'what the limit of open files allows',
+      defaultText: '131072 with the engine uring; with node what the limit of open files allows',
       effect: 'None: it bounds new connections.',
+    }),
+    engine: documented(choice(['auto', 'node', 'uring']).prefault('auto'), {
+      about:
+        'What carries the bytes: uring (io_uring, Linux 6.11 or later), node (portable), or auto, which is uring where it works.',
+      unit: 'word',
+      effect: 'None: it takes effect at the next start.',
+    }),
+    sources: documented(sources(), {
+      about:
+        'Addresses of its machine that connections to chat servers come from, in turns. Each allows as many connections to one chat server as there are ephemeral ports, usually 28,232.',
+      unit: 'list of IP addresses',
+      defaultText: 'one, which the kernel chooses',
+      effect: 'None: it applies to connections that begin after the change.',
     }),
   },
   { error: 'a map that begins with host: ADDRESS' },

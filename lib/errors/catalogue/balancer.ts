@@ -6,6 +6,10 @@ export const balancerErrors = part({
     meaning: 'The topology has no balancer of the name this process was given.',
     cure: 'give the name of one of the balancers in the topology',
   },
+  HEADGATE_BALANCER_SOURCE_NOT_LOCAL: {
+    meaning: 'An address of balancers.NAME.sources does not belong to this machine.',
+    cure: 'add the address to an interface, or take it off the list in the topology',
+  },
   HEADGATE_BALANCER_LISTEN: {
     meaning: 'A worker could not listen for a service, for a reason without a code of its own.',
     cure: 'read the cause in the message',

@@ -35,6 +35,10 @@ export const relayErrors = part({
       'A connection could not be begun because this process or host ran out of descriptors, ports or memory.',
     cure: 'raise the limit of open files (ulimit -n), or add workers or balancers',
   },
+  HEADGATE_RELAY_ENGINE_UNKNOWN: {
+    meaning: 'The environment variable HEADGATE_ENGINE names no engine.',
+    cure: 'set HEADGATE_ENGINE to auto, node or uring, or unset it',
+  },
   HEADGATE_RELAY_CLIENT_GONE: {
     meaning: 'The client left before its destination was connected.',
     cure: '',

@@ -121,7 +121,7 @@ export class RingLoop {
       if (this.#isOver()) return true;
       this.#afterBatch();
       // Not before a look that finds nothing: the way through Node's event loop costs several system calls more.
-      if (told === 0 && ring.queued === 0) return true;
+      if (told === 0 && ring.queued === 0 && !ring.behind) return true;
       this.stats.batches++;
       if (this.#now() >= endMs) return false;
       ring.wait(0);
@@ -135,7 +135,7 @@ export class RingLoop {
     if (!isDone) this.stats.longTurns++;
     else ring.wait(0);
     // Nothing will signal what is there already; and what the kernel had no memory for must be tried again.
-    if (!isDone || ring.ready > 0 || ring.queued > 0) this.flush();
+    if (!isDone || ring.ready > 0 || ring.queued > 0 || ring.behind) this.flush();
   }
 
   #isOver(): boolean {

@@ -115,6 +115,14 @@ export class Ring {
   }
 
   /**
+   * Whether the kernel has deferred work that it did not get to in the last call: it does 20 pieces per call, not each of which
+   * makes a completion, and signals only when new work comes.
+   */
+  get behind(): boolean {
+    return !this.#closed && (this.#sqFlags() & constant.IORING_SQ_TASKRUN) !== 0;
+  }
+
+  /**
    * The next request, empty but for its user data; write it at once with a prepare function. When the queue is full it is
    * submitted first. Throws HEADGATE_URING_QUEUE_FULL when the kernel takes none (nothing queued is lost), _CLOSED.
    */
@@ -232,7 +240,11 @@ export class Ring {
   }
 
   #isOverflown(): boolean {
-    return (Atomics.load(this.#words, this.#raw.at.sqFlags) & constant.IORING_SQ_CQ_OVERFLOW) !== 0;
+    return (this.#sqFlags() & constant.IORING_SQ_CQ_OVERFLOW) !== 0;
+  }
+
+  #sqFlags(): number {
+    return Atomics.load(this.#words, this.#raw.at.sqFlags);
   }
 
   #drainQueue(handle: CompletionHandler, most: number): number {

@@ -16,11 +16,13 @@ export const ringModes = {
     constant.IORING_SETUP_SUBMIT_ALL |
     constant.IORING_SETUP_SINGLE_ISSUER |
     constant.IORING_SETUP_DEFER_TASKRUN |
+    constant.IORING_SETUP_TASKRUN_FLAG |
     constant.IORING_SETUP_NO_SQARRAY, // 6.6
   deferred:
     constant.IORING_SETUP_SUBMIT_ALL |
     constant.IORING_SETUP_SINGLE_ISSUER |
-    constant.IORING_SETUP_DEFER_TASKRUN, // 6.1
+    constant.IORING_SETUP_DEFER_TASKRUN |
+    constant.IORING_SETUP_TASKRUN_FLAG, // 6.1
   cooperative: constant.IORING_SETUP_SUBMIT_ALL | constant.IORING_SETUP_COOP_TASKRUN, // 5.19
   plain: 0,
 } as const;

@@ -47,6 +47,10 @@ export class NodeListener implements RelayListener {
     return new NodeListener(core, server, { ...spec, endpoint: { ...spec.endpoint, port } });
   }
 
+  get descriptor(): number | undefined {
+    return descriptorOf(this.#server);
+  }
+
   update(settings: ListenSettings): void {
     const { service, endpoint, backlog, reusePort } = this.spec;
     this.#current = { service, endpoint, backlog, reusePort, ...settings };

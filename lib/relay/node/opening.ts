@@ -1,12 +1,14 @@
-import { Socket, type SocketConstructorOpts } from 'node:net';
+import type { Socket } from 'node:net';
+import { boundSocket, linuxAvailable } from '../../linux/index.ts';
 import type { Endpoint } from '../../address/index.ts';
+import { HeadgateError } from '../../errors/index.ts';
 import type { Admission } from '../admission.ts';
 import { Opening, type Joining } from '../opening.ts';
 import type { Destination } from '../types.ts';
 import type { RelayCore } from './core.ts';
 import { Joint } from './joint.ts';
 import { adopt, tune, type RelaySocket, type SocketOwner } from './relay-socket.ts';
-import { resetSocket, startReading, stopReading } from './socket-handle.ts';
+import { resetSocket, socketToConnect, startReading, stopReading } from './socket-handle.ts';
 
 /**
  * The drain event must come for every byte left unsent, whatever the mark: write() asks for it when more is unsent than
@@ -49,14 +51,16 @@ export class NodeOpening extends Opening {
   }
 
   protected override connect(destination: Destination): void {
-    const options: SocketConstructorOpts = socketOptions;
-    const socket = adopt(new Socket(options), this.#owner);
+    const bound = boundDescriptor(destination.localAddress);
+    const socket = adopt(socketToConnect(socketOptions, bound), this.#owner);
     this.#destinationSocket = socket;
     socket.once('connect', () => {
       if (socket === this.#destinationSocket) this.connected();
     });
     const { endpoint, localAddress } = destination;
-    socket.connect(localAddress === undefined ? endpoint : { ...endpoint, localAddress });
+    socket.connect(
+      localAddress === undefined || bound !== undefined ? endpoint : { ...endpoint, localAddress },
+    );
   }
 
   protected override dropDestination(): void {
@@ -96,5 +100,21 @@ export class NodeOpening extends Opening {
       this.#held = undefined;
     }
     if (this.#clientEnded) joint.peerEnded(clientSocket);
+  }
+}
+
+/**
+ * A socket bound to an address but to no port: Node itself binds both, and then a port serves one destination only.
+ * Undefined where there are no system calls. Throws a system error, as connect() reports it.
+ */
+function boundDescriptor(localAddress: string | undefined): number | undefined {
+  if (localAddress === undefined || !linuxAvailable().available) return undefined;
+  try {
+    return boundSocket(localAddress);
+  } catch (error) {
+    const code = error instanceof HeadgateError ? error.facts['code'] : undefined;
+    throw typeof code === 'string'
+      ? Object.assign(new Error(`bind ${code} ${localAddress}`), { code })
+      : error;
   }
 }

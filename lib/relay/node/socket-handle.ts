@@ -2,7 +2,7 @@
  * What net.Socket does not publish or not get right: its descriptor, reading switched on and off at once, and RST at any
  * moment. Everything of this engine that depends on Node's inside is in this file; tried on Node 20 and 24.
  */
-import type { Server, Socket } from 'node:net';
+import { Socket, type Server, type SocketConstructorOpts } from 'node:net';
 
 interface Handle {
   readonly fd?: number;
@@ -47,4 +47,18 @@ export function resetSocket(socket: Socket): void {
   } else {
     socket.resetAndDestroy();
   }
+}
+
+/**
+ * A socket to connect, of a descriptor that is bound already, or a new one. `manualStart` keeps the constructor from
+ * reading what is not connected; connect() starts it.
+ */
+export function socketToConnect(options: SocketConstructorOpts, bound: number | undefined): Socket {
+  if (bound === undefined) return new Socket(options);
+  const withDescriptor: SocketConstructorOpts & { manualStart: boolean } = {
+    ...options,
+    fd: bound,
+    manualStart: true,
+  };
+  return new Socket(withDescriptor);
 }

@@ -24,6 +24,7 @@ export interface CoreOptions {
   readonly index: number;
   readonly rows: number;
   readonly buffers: number;
+  readonly entries: number;
   readonly boundsReceives: boolean;
 }
 
@@ -55,13 +56,14 @@ export class UringCore implements CarrierOwner {
   readonly #untuned: Untuned;
   #isClosed = false;
 
-  constructor(rings: Rings, { index, rows, buffers, boundsReceives }: CoreOptions) {
+  constructor(rings: Rings, { index, rows, buffers, entries, boundsReceives }: CoreOptions) {
     this.index = index;
     this.rings = rings;
     this.books = rings.books;
     this.machine = new Machine({
       rows,
       buffers,
+      entries,
       handle: (low, high, result, flags) => this.#completed(low, high, result, flags),
       afterBatch: () => this.#afterBatch(),
     });
@@ -215,6 +217,8 @@ export class UringCore implements CarrierOwner {
     for (const [id] of this.destinations.counts()) {
       for (const row of this.destinations.oldest(id, Infinity)) this.endRow(row, 'closed');
     }
+    // Now, however busy the event loop is: the ring would end with FIN what was not reset when it is closed.
+    this.machine.ring.submit();
     await new Promise<void>((resolve) => {
       const patience = setTimeout(resolve, closePatienceMs);
       this.#closing = () => {

@@ -69,6 +69,10 @@ export class UringListener implements RelayListener {
     }
   }
 
+  get descriptor(): number | undefined {
+    return this.#isStopped ? undefined : this.#fd;
+  }
+
   update(settings: ListenSettings): void {
     const { service, endpoint, backlog, reusePort } = this.spec;
     this.#current = { service, endpoint, backlog, reusePort, ...settings };

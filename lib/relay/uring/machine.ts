@@ -17,11 +17,12 @@ import {
 } from '../../linux/uring/index.ts';
 import { kinds } from './kinds.ts';
 
-/** Requests between two submissions; when they are more, they are submitted in parts. */
-const entries = 1_024;
-/** Completions that can wait without the kernel using memory of its own: two per socket, within bounds. */
-const completionEntriesLeast = 4_096;
-const completionEntriesMost = 65_536;
+/**
+ * Of each request entry there are four for completions. The kernel makes completions while it is called, a few dozen at a
+ * time and one per request of a batch, so that more would not be used.
+ */
+const completionsPerEntry = 4;
+/** A shared receive buffer. They are held for the length of a send that does not wait, so a batch needs few. */
 export const sharedBufferBytes = 65_536;
 
 /** Kernel-visible bytes of a row; where its parts begin is below. */
@@ -46,6 +47,8 @@ export interface MachineOptions {
   readonly rows: number;
   /** Shared buffers, a power of two. */
   readonly buffers: number;
+  /** Requests between two submissions, a power of two; when they are more, they are submitted in parts. */
+  readonly entries: number;
   readonly handle: CompletionHandler;
   readonly afterBatch: () => void;
 }
@@ -64,11 +67,10 @@ export class Machine {
   readonly #constants: Memory;
 
   /** Throws HEADGATE_URING_UNAVAILABLE, HEADGATE_URING_SIZE, HEADGATE_LINUX_SYSCALL. */
-  constructor({ rows, buffers, handle, afterBatch }: MachineOptions) {
+  constructor({ rows, buffers, entries, handle, afterBatch }: MachineOptions) {
     this.rows = rows;
     this.table = new OperationTable(rows);
-    const completionEntries = Math.min(Math.max(4 * rows, completionEntriesLeast), completionEntriesMost);
-    this.ring = new Ring({ entries, completionEntries });
+    this.ring = new Ring({ entries, completionEntries: completionsPerEntry * entries });
     try {
       new DirectTable(this.ring, { slots: 2 * rows, reserved: 2 * rows });
       this.group = new BufferGroup(this.ring, { group: 0, buffers, bufferBytes: sharedBufferBytes });

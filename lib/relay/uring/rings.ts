@@ -7,9 +7,13 @@ import { UringCore } from './core.ts';
 import type { UringListener } from './listener.ts';
 import { planRings, type RingPlan, type RingTuning } from './ring-plan.ts';
 
-/** Shared receive buffers of a relay's only ring, and of each when there are several. */
-const buffersOfOne = 512;
-const buffersOfMany = 128;
+/**
+ * Shared receive buffers, and entries for requests, of a relay's first ring and of each further one. Those have connections
+ * only when there are thousands, and their buffers are memory that is shared out among these. Entries count against
+ * RLIMIT_MEMLOCK, often 8 MiB for all processes of a user, unless that user has CAP_IPC_LOCK.
+ */
+const sizesOfFirst = { buffers: 512, entries: 1_024 };
+const sizesOfOthers = { buffers: 128, entries: 512 };
 
 /** What tests turn so that rare paths become the rule. */
 export interface UringTuning extends RingTuning {
@@ -34,10 +38,12 @@ export class Rings {
     const { rings, rows } = this.plan;
     const boundsReceives =
       tuning.boundsReceives ?? missingFeatures(uringSupport(), ['receiveLimit']).length === 0;
-    const buffers = tuning.buffers ?? (rings === 1 ? buffersOfOne : buffersOfMany);
     try {
       for (let index = 0; index < rings; index++) {
-        this.#cores.push(new UringCore(this, { index, rows, buffers, boundsReceives }));
+        const sizes = index === 0 ? sizesOfFirst : sizesOfOthers;
+        const { entries } = sizes;
+        const buffers = tuning.buffers ?? sizes.buffers;
+        this.#cores.push(new UringCore(this, { index, rows, buffers, entries, boundsReceives }));
       }
     } catch (error) {
       for (const core of this.#cores) core.machine.close();

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { isHeadgateError } from '../../../lib/errors/index.ts';
-import { createRelayFor, missingForUring } from '../../../lib/relay/index.ts';
+import { createRelayFor, missingForUring, preferredEngine } from '../../../lib/relay/index.ts';
 import type { UringSupport } from '../../../lib/linux/uring/index.ts';
 import { NotingRouter } from './lab.ts';
 import { uringMissing } from './engines.ts';
@@ -31,4 +31,13 @@ test('what is chosen works here, or says why not', async (t) => {
   if (missingForUring() === undefined) return;
   const error = t.throws(() => createRelayFor('uring').create(options));
   t.true(isHeadgateError(error, 'HEADGATE_URING_UNAVAILABLE'));
+});
+
+test('the environment chooses where the topology leaves it open, and a word that is no engine is an error', (t) => {
+  t.is(preferredEngine('auto', {}), 'auto');
+  t.is(preferredEngine('auto', { HEADGATE_ENGINE: '' }), 'auto');
+  t.is(preferredEngine('auto', { HEADGATE_ENGINE: 'node' }), 'node');
+  t.is(preferredEngine('uring', { HEADGATE_ENGINE: 'node' }), 'uring');
+  const error = t.throws(() => preferredEngine('auto', { HEADGATE_ENGINE: 'epoll' }));
+  t.true(isHeadgateError(error, 'HEADGATE_RELAY_ENGINE_UNKNOWN'));
 });

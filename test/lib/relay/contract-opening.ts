@@ -78,6 +78,26 @@ export const allRefuse = test.macro<[Engine]>({
   },
 });
 
+export const localAddress = test.macro<[Engine]>({
+  title: (_, { name }) =>
+    `${name}: a destination is connected to from its local address, which must be of this machine`,
+  async exec(t, engine) {
+    const lab: Lab = await Lab.start(t, engine, {
+      route: (_client, tried) => ({
+        ...to(`try ${tried.length}`, lab.server.endpoint),
+        localAddress: tried.length === 0 ? '192.0.2.1' : '127.91.0.9',
+      }),
+    });
+    const [client, server] = await lab.pair();
+    t.is(server.socket.remoteAddress, '127.91.0.9');
+    client.send('from there');
+    await server.hears('from there');
+    t.is(lab.router.failures[0]?.error.code, 'HEADGATE_RELAY_CONNECT_LOCAL');
+    t.is(lab.router.failures[0]?.error.facts['code'], 'EADDRNOTAVAIL');
+    await lab.audit(t);
+  },
+});
+
 export const noDestination = test.macro<[Engine, string, () => null | Promise<null>, number]>({
   title: (_, { name }, how) => `${name}: a client is refused with RST when the router ${how}`,
   async exec(t, engine, _how, route, routerErrors) {

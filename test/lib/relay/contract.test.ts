@@ -32,6 +32,7 @@ for (const engine of engines) {
   test(opening.refusedNext, engine);
   test(opening.timeoutNext, engine);
   test(opening.allRefuse, engine);
+  test(opening.localAddress, engine);
   test(opening.noDestination, engine, 'has no destination', () => null, 0);
   test(opening.noDestination, engine, 'rejects', () => Promise.reject(new Error('a fault')), 1);
   const throws = (): never => {

@@ -28,7 +28,7 @@ export const engines: readonly Engine[] = [
 
 function uringEngines(): Engine[] {
   const scarce = tunedUringRelay({ buffers: 2, boundsReceives: false });
-  const many = tunedUringRelay({ rings: 20, rows: 4 });
+  const many = tunedUringRelay({ rings: 12, rows: 6 });
   return [
     { name: 'uring', create: createUringRelay, takesDescriptors: false },
     { name: 'uring, scarce', create: scarce, takesDescriptors: false },

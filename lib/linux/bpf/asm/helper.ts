@@ -36,6 +36,7 @@ export const helperIds = Object.freeze({
   xdpAdjustMeta: 54,
   xdpAdjustTail: 65,
   fibLookup: 69,
+  skSelectReuseport: 82,
   skLookupTcp: 84,
   skLookupUdp: 85,
   skRelease: 86,

@@ -4,7 +4,7 @@ import { attributesOf, bpf } from '../sys/bpf.ts';
 import { Command } from '../sys/command.ts';
 import { possibleCpus } from '../sys/cpus.ts';
 import { bpfError, Errno } from '../sys/errno.ts';
-import type { Descriptor } from '../sys/descriptor.ts';
+import { Descriptor } from '../sys/descriptor.ts';
 import { decodeName } from '../sys/name.ts';
 import { readInfo } from '../sys/object.ts';
 import { openPinned, pinObject } from '../pin/pin.ts';
@@ -75,6 +75,15 @@ export class BpfMap {
       descriptor.close();
       throw error;
     }
+  }
+
+  /**
+   * A map whose descriptor this process got from its parent; it is this object's from now on. Throws
+   * HEADGATE_BPF_PIN_MISMATCH when it is not a map of this spec.
+   */
+  static inherit(fd: number, name: string, spec: MapSpec): BpfMap {
+    checkPinnedMap(`descriptor ${fd}`, readInfo(fd, mapInfo), spec);
+    return new BpfMap(name, spec, new Descriptor(fd, `map ${name}`));
   }
 
   get fd(): number {

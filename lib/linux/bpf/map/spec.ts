@@ -11,6 +11,8 @@ export const mapTypes = Object.freeze({
   'lru-per-cpu-hash': 10,
   'array-of-maps': 12,
   'hash-of-maps': 13,
+  /** Listening sockets of SO_REUSEPORT groups; a socket that is closed takes itself out. */
+  'reuseport-sockarray': 20,
 });
 
 export type MapType = keyof typeof mapTypes;
@@ -52,9 +54,17 @@ export function holdsMaps(type: MapType): boolean {
   return type === 'array-of-maps' || type === 'hash-of-maps';
 }
 
+const arrays: ReadonlySet<MapType> = new Set([
+  'array',
+  'per-cpu-array',
+  'program-array',
+  'array-of-maps',
+  'reuseport-sockarray',
+]);
+
 /** Whether the keys are the numbers from 0 to maxEntries - 1. */
 export function isArray(type: MapType): boolean {
-  return type === 'array' || type === 'per-cpu-array' || type === 'program-array' || type === 'array-of-maps';
+  return arrays.has(type);
 }
 
 function problemOf(spec: MapSpec): string | undefined {
@@ -63,7 +73,8 @@ function problemOf(spec: MapSpec): string | undefined {
   }
   if (spec.maxEntries > 0xffff_ffff) return 'maxEntries does not fit 32 bits';
   if (isArray(spec.type) && spec.keySize !== 4) return `the keys of ${spec.type} are 4 bytes long`;
-  const holdsDescriptors = spec.type === 'program-array' || holdsMaps(spec.type);
+  const holdsDescriptors =
+    spec.type === 'program-array' || spec.type === 'reuseport-sockarray' || holdsMaps(spec.type);
   if (holdsDescriptors && spec.valueSize !== 4)
     return `the values of ${spec.type} are descriptors of 4 bytes`;
   if (holdsMaps(spec.type) !== (spec.inner !== undefined)) {

@@ -6,12 +6,21 @@ export const programTypes = Object.freeze({
   /** tc and tcx. */
   'sched-cls': 3,
   xdp: 6,
+  'sk-reuseport': 21,
 });
 
 export type ProgramType = keyof typeof programTypes;
 
 /** Attach types by number (enum bpf_attach_type). */
-export const attachTypes = Object.freeze({ xdp: 37, 'tcx-ingress': 46, 'tcx-egress': 47 });
+export const attachTypes = Object.freeze({
+  xdp: 37,
+  /** Chooses the listener of a new connection. */
+  'sk-reuseport-select': 39,
+  /** Also that of connections whose listener closes before they are accepted. */
+  'sk-reuseport-select-or-migrate': 40,
+  'tcx-ingress': 46,
+  'tcx-egress': 47,
+});
 
 export type AttachType = keyof typeof attachTypes;
 

@@ -9,6 +9,7 @@ export const SYS_io_uring_register = 427;
 export const IORING_SETUP_CQSIZE = 1 << 3; // 5.5
 export const IORING_SETUP_SUBMIT_ALL = 1 << 7; // 5.18
 export const IORING_SETUP_COOP_TASKRUN = 1 << 8; // 5.19
+export const IORING_SETUP_TASKRUN_FLAG = 1 << 9; // 5.19
 export const IORING_SETUP_SINGLE_ISSUER = 1 << 12; // 6.0
 export const IORING_SETUP_DEFER_TASKRUN = 1 << 13; // 6.1
 export const IORING_SETUP_NO_SQARRAY = 1 << 16; // 6.6
@@ -23,6 +24,7 @@ export const IORING_OFF_SQES = 0x1000_0000;
 
 /** Flags the kernel sets in the submission ring. */
 export const IORING_SQ_CQ_OVERFLOW = 1 << 1;
+export const IORING_SQ_TASKRUN = 1 << 2;
 
 /** Flags we set in the completion ring. */
 export const IORING_CQ_EVENTFD_DISABLED = 1 << 0;

@@ -7,11 +7,13 @@ import {
   direct,
   DirectTable,
   IORING_CQE_F_MORE,
+  MSG_DONTWAIT,
   MSG_WAITALL,
   packLow,
   prepareAcceptMultishotDirect,
   prepareClose,
   prepareNop,
+  prepareReceive,
   prepareReceiveMultishot,
   prepareRingMessage,
   prepareSend,
@@ -22,7 +24,15 @@ import {
   type CompletionHandler,
   type Ring,
 } from '../../../../lib/linux/uring/index.ts';
-import { makeEvent, makeListener, makeMemory, makeRing, resultOf, uringTest } from './support.ts';
+import {
+  connectPair,
+  makeEvent,
+  makeListener,
+  makeMemory,
+  makeRing,
+  resultOf,
+  uringTest,
+} from './support.ts';
 import type { ExecutionContext } from 'ava';
 import { until } from './until.ts';
 
@@ -58,6 +68,30 @@ uringTest('requests written outside a turn leave with flush, once for many calls
   await until(() => told.length === 5, 'five completions');
   t.deepEqual(told, [0, 1, 2, 3, 4]);
   t.is(loop.stats.turns, 1);
+});
+
+uringTest('work the kernel put off is done although nothing signals it again', async (t) => {
+  const memory = makeMemory(t);
+  const listener = makeListener(t, memory, '127.90.4.9');
+  const ring = makeRing(t, { entries: 512 });
+  new DirectTable(ring, { slots: 2 });
+  connectPair(ring, listener, 0, 1);
+  const told: number[] = [];
+  const loop = makeLoop(t, ring, (low) => told.push(low));
+  const idle = 300;
+  for (let index = 0; index < idle; index++) {
+    prepareReceive(ring.sqe(1_000, 0), direct(1), memory.address + 64, 1);
+  }
+  loop.flush();
+  await nextTurn();
+  // Every receive is woken and none finds the byte: work without a completion, more than the kernel does in one call.
+  prepareSend(ring.sqe(1, 0), direct(0), memory.address, 1);
+  prepareReceive(ring.sqe(2, 0), direct(1), memory.address + 64, 1, MSG_DONTWAIT);
+  loop.flush();
+  await until(() => told.length === 2, 'the byte is sent and received');
+  poke(t, ring, 3);
+  await until(() => told.includes(3), 'the message behind that work');
+  t.deepEqual(told, [1, 2, 3]);
 });
 
 uringTest('a ring that never rests lets timers have their turn', async (t) => {

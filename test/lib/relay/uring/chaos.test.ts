@@ -22,7 +22,7 @@ const plans = fc.array(
 
 const much = Buffer.alloc(400_000, 1);
 
-for (const tuning of [{}, { buffers: 4 }, { buffers: 2, boundsReceives: false }]) {
+for (const tuning of [{}, { buffers: 4 }, { buffers: 2, boundsReceives: false }, { rings: 12, rows: 4 }]) {
   kernelTest(
     `no row, buffer or chunk is lost in any order of events: ${JSON.stringify(tuning)}`,
     async (t) => {

@@ -52,30 +52,6 @@ kernelTest('a listener on all addresses tells each client which one it came to',
   await lab.audit(t);
 });
 
-kernelTest('a destination is connected to from its local address', async (t) => {
-  const lab: Lab = await Lab.start(t, uring, {
-    route: () => ({ ...to('server', lab.server.endpoint), localAddress: '127.91.0.9' }),
-  });
-  const [client, server] = await lab.pair();
-  t.is(server.socket.remoteAddress, '127.91.0.9');
-  client.send('from there');
-  await server.hears('from there');
-  await lab.audit(t);
-});
-
-kernelTest('a local address that is not of this machine is the relay’s own fault', async (t) => {
-  const lab: Lab = await Lab.start(t, uring, {
-    route: (_client, tried) =>
-      tried.length === 0
-        ? { ...to('away', lab.server.endpoint), localAddress: '192.0.2.1' }
-        : to('server', lab.server.endpoint),
-  });
-  await lab.pair();
-  t.is(lab.router.failures[0]?.error.code, 'HEADGATE_RELAY_CONNECT_LOCAL');
-  t.is(lab.router.failures[0]?.error.facts['code'], 'EADDRNOTAVAIL');
-  await lab.audit(t);
-});
-
 kernelTest('addresses that are none, and ports, fail like a connect', async (t) => {
   const lab: Lab = await Lab.start(t, uring, {
     route: (_client, tried) => {

@@ -1,0 +1,64 @@
+import { bpfAvailable } from '../../lib/linux/bpf/index.ts';
+import { testUnless } from '../test-unless.ts';
+import { Block, chatServers, running, type Running } from './running.ts';
+import { until } from './until.ts';
+
+const bpf = bpfAvailable();
+const steeredTest = testUnless(bpf.available ? undefined : bpf.reason);
+
+function loads({ node }: Running): readonly number[] {
+  return node.status().workers!.map(({ connections }) => connections);
+}
+
+function isEven(counts: readonly number[], workers: number): boolean {
+  return counts.length === workers && Math.max(...counts) <= 1.1 * Math.min(...counts);
+}
+
+async function greetMany(it: Running, count: number): Promise<void> {
+  for (let left = count; left > 0; left -= 50) await it.greeted(Math.min(50, left));
+}
+
+steeredTest('workers carry equally many connections, also when one has been replaced', async (t) => {
+  const block = new Block(60);
+  await chatServers(t, block);
+  const it = await running(t, block, block.topology({}, { workers: 3 }));
+  t.like(it.node.status(), { spreading: { by: 'load' } });
+  await greetMany(it, 600);
+  await until('the workers report', () => loads(it).reduce((sum, count) => sum + count, 0) === 600);
+  t.true(isEven(loads(it), 3), loads(it).join());
+  const [victim] = it.node.status().workers!;
+  process.kill(victim!.pid, 'SIGKILL');
+  await until('another takes its place', () => {
+    const { workers } = it.node.status();
+    return workers!.length === 3 && workers!.every(({ pid }) => pid !== victim!.pid);
+  });
+  // Until it listens the others go on to take all there are.
+  await until('it has caught up', async () => {
+    await greetMany(it, 25);
+    return isEven(loads(it), 3);
+  });
+});
+
+steeredTest(
+  'clients that wait in the accept queue of a worker that dies are served by another',
+  async (t) => {
+    const block = new Block(61);
+    await chatServers(t, block);
+    const it = await running(t, block, block.topology({}, { workers: 2 }));
+    await greetMany(it, 4);
+    const [stuck, other] = it.node.status().workers!;
+    process.kill(stuck!.pid, 'SIGSTOP');
+    t.teardown(
+      () =>
+        it.node.status().workers!.some(({ pid }) => pid === stuck!.pid) &&
+        process.kill(stuck!.pid, 'SIGKILL'),
+    );
+    const clients = Array.from({ length: 40 }, () => it.client());
+    await until('the living one has taken its part', () => clients.some(({ server }) => server !== ''));
+    await until('the others wait', () => clients.filter(({ server }) => server === '').length >= 10);
+    process.kill(stuck!.pid, 'SIGKILL');
+    await Promise.all(clients.map((client) => client.greeted()));
+    t.true(clients.every(({ ended }) => ended === ''));
+    t.true(it.node.status().workers!.some(({ pid }) => pid === other!.pid));
+  },
+);
