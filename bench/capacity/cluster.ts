@@ -14,6 +14,8 @@ import type { TierProcesses } from './tiers.ts';
 /** Room for flows of connections that ended and are not yet known to have. */
 const flowsPerConnection = 2;
 const flowsLeast = 65_536;
+/** Of each process. */
+const mostComplaints = 12;
 
 export interface RunOptions {
   readonly forwarding: string;
@@ -51,6 +53,7 @@ export class BenchCluster implements System {
   readonly #options: RunOptions;
   readonly #cluster: Cluster;
   readonly chat: ChatServers;
+  readonly #programs: ReadonlyMap<string, Program>;
   #balancers: readonly TierHost[];
   readonly #draining = new Set<string>();
 
@@ -59,7 +62,9 @@ export class BenchCluster implements System {
     options: RunOptions,
     cluster: Cluster,
     chat: ChatServers,
+    programs: ReadonlyMap<string, Program>,
   ) {
+    this.#programs = programs;
     this.plan = plan;
     this.#options = options;
     this.#cluster = cluster;
@@ -86,7 +91,7 @@ export class BenchCluster implements System {
       return program;
     });
     const chat = new ChatServers(plan.servers.map(({ name }) => [name, programs.get(name)!]));
-    return { lab, cluster: new BenchCluster(plan, options, cluster, chat) };
+    return { lab, cluster: new BenchCluster(plan, options, cluster, chat, programs) };
   }
 
   get env(): Readonly<Record<string, string>> {
@@ -116,8 +121,25 @@ export class BenchCluster implements System {
     await this.#rewrite();
   }
 
+  /** Warnings and errors of nodes, and how processes ended: the first few of each. */
+  complaints(): string[] {
+    return [...this.#programs].flatMap(([name, { lines, ending }]) => {
+      const bad = lines.filter(({ text }) => /"level":[456]0/.test(text)).map(({ text }) => messageOf(text));
+      const counted = [...new Set(bad)].slice(0, mostComplaints);
+      return [...counted, ...(ending === undefined ? [] : [ending])].map((text) => `${name}: ${text}`);
+    });
+  }
+
   #rewrite(): Promise<void> {
     return this.#cluster.rewrite(specOf(this.plan, this.#options, this.#balancers, this.#draining));
+  }
+}
+
+function messageOf(line: string): string {
+  try {
+    return (JSON.parse(line) as { readonly msg: string }).msg;
+  } catch {
+    return line;
   }
 }
 

@@ -34,7 +34,14 @@ export async function runHeadgate(
     const loads = await Loads.start(lab, plan.clients);
     for (const { name } of [...plan.balancers.slice(0, -1), ...plan.servers]) await untilState(cluster, name, 'up');
     const run = new Run(loads, cluster, settings, progress);
-    return await measure(cluster, run, options);
+    try {
+      const result = await measure(cluster, run, options);
+      if (result.faults.length > 0) for (const text of cluster.complaints()) progress.note(text);
+      return result;
+    } catch (error) {
+      for (const text of cluster.complaints()) progress.note(text);
+      throw error;
+    }
   } finally {
     await stack.undo();
   }

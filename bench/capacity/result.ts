@@ -62,6 +62,8 @@ export interface RunResult {
     readonly msToLastTold: number;
     /** From the kill until the last of its people was logged in again. */
     readonly msToRecover: number;
+    /** By connection that was lost and made anew. */
+    readonly cpuPer1000: ByTier;
     readonly talk: Quantiles;
   };
   readonly drain?: {

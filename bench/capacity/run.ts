@@ -149,6 +149,7 @@ export class Run {
     await loads.doom(Number(name.slice(1)));
     await loads.mark();
     const before = (await loads.counts()).lostExpected;
+    const cpu = this.#cpu();
     const killedUs = nowUs();
     chat.kill(name);
     const goal = loads.countTo(1);
@@ -165,6 +166,7 @@ export class Run {
       msToFirstTold: ms(counts.firstLossUs),
       msToLastTold: ms(counts.lastLossUs),
       msToRecover: ms(counts.lastWelcomeUs),
+      cpuPer1000: perUnit(cpu, this.#cpu(), people / 1_000),
       talk: await this.latency(),
     };
   }

@@ -58,6 +58,7 @@ export function summary(results: readonly RunResult[]): string[] {
     ...tierRows('CPU ms per s, idle', ({ idleCpu }) => scaled(idleCpu, 1_000), results),
     ...tierRows('CPU s per 1,000 messages', ({ talk }) => talk.cpuPer1000, results),
     ...tierRows('CPU s per 1,000 pushed messages', ({ push }) => push.cpuPer1000, results),
+    ...tierRows('CPU s per 1,000 who came back', ({ kill }) => kill?.cpuPer1000 ?? {}, results),
     ...tierRows('process bytes per connection', ({ bytesPerConnection }) => bytesPerConnection.process, results),
     ...tierRows('kernel bytes per connection', ({ bytesPerConnection }) => bytesPerConnection.kernel, results),
   ];
