@@ -96,7 +96,8 @@ class DirectorNode implements TierNode {
     });
     this.#plane = new CompositePlane({
       proxy,
-      kinds: this.#kinds,
+      kindOf: (mode) => this.#modes.kinds.kindOf(mode),
+      useKind: (mode) => this.#modes.kinds.use(mode),
       clock,
       open: (kind) =>
         this.#modes.open(kind, () =>

@@ -1,7 +1,7 @@
 import type { Endpoint } from '../lib/address/index.ts';
 import type { Heartbeats, HeartbeatsOptions } from '../lib/heartbeat/index.ts';
-import type { ChosenEngine, CreateRelay } from '../lib/relay/index.ts';
 import type { PacketPlaneKind } from './packet-planes.ts';
+import type { ChosenEngine, CreateRelay } from '../lib/relay/index.ts';
 
 /** What a director is made of; tests bring their own. */
 export interface DirectorParts {
