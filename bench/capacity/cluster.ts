@@ -23,7 +23,11 @@ export interface RunOptions {
 }
 
 /** The bench's hosts, also for peers. Accept queues are as long as a storm needs. */
-export function createHosts(t: Teardown, plan: Plan, more: Readonly<Record<string, readonly string[]>> = {}): Promise<Lab> {
+export function createHosts(
+  t: Teardown,
+  plan: Plan,
+  more: Readonly<Record<string, readonly string[]>> = {},
+): Promise<Lab> {
   const addresses = ({ name, host }: TierHost): [string, readonly string[]] => [name, [host]];
   return createLab(t, {
     hosts: {
@@ -148,7 +152,13 @@ function firstBalancers({ balancers }: Plan): readonly TierHost[] {
 }
 
 function chatCommand({ connections }: Plan, argv: readonly string[]): readonly string[] {
-  return [process.execPath, chatScript, `${serverSlots}`, `${connections}`, ...argv.slice(argv.indexOf('--topology'))];
+  return [
+    process.execPath,
+    chatScript,
+    `${serverSlots}`,
+    `${connections}`,
+    ...argv.slice(argv.indexOf('--topology')),
+  ];
 }
 
 function specOf(

@@ -32,7 +32,8 @@ export async function runHeadgate(
     );
     const { lab, cluster } = await BenchCluster.start(stack, plan, options);
     const loads = await Loads.start(lab, plan.clients);
-    for (const { name } of [...plan.balancers.slice(0, -1), ...plan.servers]) await untilState(cluster, name, 'up');
+    for (const { name } of [...plan.balancers.slice(0, -1), ...plan.servers])
+      await untilState(cluster, name, 'up');
     const run = new Run(loads, cluster, settings, progress);
     try {
       const result = await measure(cluster, run, options);
@@ -138,7 +139,10 @@ async function drainBalancer(cluster: BenchCluster, run: Run): Promise<NonNullab
   const msToDrain = performance.now() - begun;
   const accepted = await acceptedBy(cluster, name);
   const { established } = await loads.counts();
-  const renewed = await loads.renew(Math.ceil(cluster.plan.connections * renewShare), run.settings.perSecond / 2);
+  const renewed = await loads.renew(
+    Math.ceil(cluster.plan.connections * renewShare),
+    run.settings.perSecond / 2,
+  );
   await loads.until(
     ({ established: now, live }) => now >= established + renewed && live === loads.countTo(1),
     'the clients that came anew logged in',

@@ -83,7 +83,7 @@ export class Loads {
     const all = await Promise.all(this.#remotes.map((remote) => remote.ask('counts')));
     const total = (name: 'waiting' | 'deaf'): number => all.reduce((sum, counts) => sum + counts[name], 0);
     const [waiting, deaf] = [total('waiting'), total('deaf')];
-    return { ...addCounts(all.map(({ waiting: _, deaf: __, ...counts }) => counts)), waiting, deaf };
+    return { ...addCounts(all), waiting, deaf };
   }
 
   mark(): Promise<void> {

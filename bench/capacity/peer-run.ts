@@ -132,7 +132,9 @@ async function startHaproxy(lab: Lab, plan: Plan, folder: string): Promise<PeerT
     return Promise.all(programs);
   };
   const config = haproxyConfig(plan.servers);
-  const balancers = await Promise.all(plan.balancers.map((host) => start(host, config, plan.balancers.length)));
+  const balancers = await Promise.all(
+    plan.balancers.map((host) => start(host, config, plan.balancers.length)),
+  );
   const directors = await start(director, haproxyDirectorConfig(plan.balancers), 1);
   return { director: directors, balancers: balancers.flat() };
 }

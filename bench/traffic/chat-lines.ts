@@ -95,7 +95,10 @@ export function writeLogin(into: Uint8Array, at: number, user: number): number {
 
 export function writeTell(into: Uint8Array, at: number, to: number, id: number, dueUs: number): number {
   writer.begin(into, at).text(piece.tell).padded(to, userDigits).text(piece.text);
-  writer.padded(id, numberDigits).text(piece.at).padded(dueUs % timeRound, timeDigits);
+  writer
+    .padded(id, numberDigits)
+    .text(piece.at)
+    .padded(dueUs % timeRound, timeDigits);
   return writer.text(piece.id).number(id).text(piece.endNumber).bytes;
 }
 
