@@ -19,9 +19,10 @@ async function stay(): Promise<string> {
       server = data.toString();
       resolve();
     });
-    socket.once('close', () => reject(new Error('closed without a word')));
+    socket.once('close', () => reject(new Error(`closed without a word: ${why}`)));
   });
-  socket.on('error', () => socket.destroy()).once('end', () => socket.destroy());
+  let why = 'the server ended it';
+  socket.on('error', ({ message }) => (why = message)).once('end', () => socket.destroy());
   await greeted;
   socket.resume().once('close', () => tell({ what: 'ended', server, atMs: now() }));
   return server;

@@ -100,7 +100,11 @@ for (const event of Object.keys(events))
   for (const scene of Object.keys(scenes))
     if (`${scene} ${event}`.includes(options.only)) results.push({ scene, event, outcomes: [] });
 for (let round = 0; round < rounds; round++)
-  for (const { scene, event, outcomes } of results) outcomes.push(await measure(scene, event));
+  for (const { scene, event, outcomes } of results) {
+    const outcome = await measure(scene, event);
+    outcomes.push(outcome);
+    console.log(`round ${round + 1}, ${event}, ${scene}: ${JSON.stringify(outcome)}`);
+  }
 
 for (const { scene, event, outcomes } of results) {
   const seconds = (of: (outcome: Outcome) => number | undefined): string => {

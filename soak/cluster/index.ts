@@ -29,6 +29,8 @@ interface Tally {
   readonly problems: string[];
   /** Of the nodes after each round with a problem. */
   readonly lastLines: Record<string, readonly string[]>;
+  /** When the soak could not go on. */
+  lastStatuses?: readonly NodeStatus[];
 }
 
 /** A case is a round: one step, then guests, then everything that was said is heard, then what processes hold. */
@@ -106,7 +108,9 @@ async function rounds(
       await crowd.talk();
     } catch (error) {
       keepLines(stage, round, tally);
-      throw new Error(`round ${round}, ${told}`, { cause: error });
+      tally.lastStatuses = [...(await stage.statuses().catch(() => new Map<string, NodeStatus>())).values()];
+      await crowd.report().catch(() => undefined);
+      throw new Error(`round ${round}, ${world.forwarding}, ${told}`, { cause: error });
     }
     const problems = [...tally.problems, ...crowd.totals.problems];
     if (problems.length > knownProblems) {

@@ -23,6 +23,11 @@ export class ListenerRecord {
     return `messages ${known + 1} to ${seq - 1} of speaker ${speaker} are missing`;
   }
 
+  /** Number of the last message heard. */
+  last(speaker: number): number {
+    return this.#last[speaker] ?? 0;
+  }
+
   /** The chatter is back: what was said until now may be missing. */
   back(said: Int32Array): void {
     this.#excused.set(said);

@@ -154,7 +154,10 @@ export class Swarm {
       if (this.#unsettled.size > 0) return `${this.#unsettled.size} messages without acknowledgement`;
       for (const [index, record] of this.#records.entries()) {
         const speaker = record.awaits(this.#said, index);
-        if (speaker !== undefined) return `chatter ${index} to hear speaker ${speaker}`;
+        if (speaker !== undefined) {
+          const place = (who: number): string => `${who} (on ${this.#clients[who]?.server})`;
+          return `chatter ${place(index)} to hear speaker ${place(speaker)} further than ${record.last(speaker)} of ${this.#said[speaker]}`;
+        }
       }
       return undefined;
     };
