@@ -142,7 +142,19 @@ test('mistakes on the command line are told with what to write', async (t) => {
 test('every command has a summary and a help text with an example', (t) => {
   t.deepEqual(
     topologyCommands.map(({ name }) => name.replace('topology ', '')),
-    ['check', 'show', 'new-secret', 'plan', 'apply', 'add', 'drain', 'undrain', 'set-weight', 'remove'],
+    [
+      'check',
+      'show',
+      'new-secret',
+      'plan',
+      'apply',
+      'add',
+      'drain',
+      'undrain',
+      'set-weight',
+      'remove',
+      'rotate-secret',
+    ],
   );
   for (const { name, summary, help } of topologyCommands) {
     t.regex(summary, /^[a-z].*[^.]$/);
