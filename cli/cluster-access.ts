@@ -1,8 +1,13 @@
 /** How status and explain reach a running cluster: by its topology and secret, or by a local admin socket. */
-import { ControlKey, connectControl, connectLocal, type ControlConnection } from '../lib/control/index.ts';
+import {
+  connectControl,
+  connectLocal,
+  type ControlConnection,
+  type ControlKeys,
+} from '../lib/control/index.ts';
 import { HeadgateError } from '../lib/errors/index.ts';
-import { localSockets, statusMethod, type NodeAddress, type NodeStatus } from '../node/index.ts';
-import { loadTopology, readSecret, type Topology } from '../topology/index.ts';
+import { localSockets, ringOf, statusMethod, type NodeAddress, type NodeStatus } from '../node/index.ts';
+import { loadFrom, readSecrets, type Topology } from '../topology/index.ts';
 
 /** Name under which commands ask. */
 export const askerName = 'headgate-cli';
@@ -14,13 +19,13 @@ const localTimeoutMs = 1_000;
 
 export interface TopologyAccess {
   readonly topology: Topology;
-  readonly key: ControlKey;
+  readonly key: ControlKeys;
 }
 
 /** Reads the topology and its secret. */
 export async function openTopology(file: string, env: Readonly<NodeJS.ProcessEnv>): Promise<TopologyAccess> {
-  const { topology } = await loadTopology(file);
-  return { topology, key: ControlKey.fromSecret(await readSecret(topology.secret, env)) };
+  const { topology } = await loadFrom(file, env);
+  return { topology, key: ringOf(await readSecrets(topology.secret, env)) };
 }
 
 /** Connects to the control port of one node. */

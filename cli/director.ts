@@ -1,6 +1,6 @@
 import { detachDirector, startDirector } from '../director/index.ts';
 import { environment } from '../node/index.ts';
-import { findSelf, loadTopology, ownAddresses } from '../topology/index.ts';
+import { findSelf, loadFrom, ownAddresses } from '../topology/index.ts';
 import { exitCodes, type Command, type CommandIo } from './command.ts';
 import { nodeOptionsHelp, nodeSignalsHelp, runNodeCommand } from './node-options.ts';
 import { parseOptions, usageError } from './options.ts';
@@ -36,7 +36,7 @@ async function detach(args: readonly string[], io: CommandIo): Promise<number> {
   const file = values.topology ?? io.env[environment.topology];
   if (file === undefined)
     throw usageError('which topology?', 'give --topology FILE or set HEADGATE_TOPOLOGY');
-  const { topology } = await loadTopology(file);
+  const { topology } = await loadFrom(file, io.env);
   const director = findSelf(topology, 'director', ownAddresses(), values.node);
   const removed = detachDirector(io.env, topology, director);
   io.out(

@@ -3,7 +3,7 @@ import { hostOwner, hostWishes } from '../balancer/index.ts';
 import { planHost, prepareHost, undoHost, type HostOptions } from '../lib/host-setup/index.ts';
 import { BPFFS } from '../lib/linux/bpf/index.ts';
 import { environment, runtimeDirectory } from '../node/index.ts';
-import { findSelf, loadTopology, ownAddresses, type Topology } from '../topology/index.ts';
+import { findSelf, loadFrom, ownAddresses, type Topology } from '../topology/index.ts';
 import { exitCodes, type Command, type CommandIo } from './command.ts';
 import { parseOptions, usageError } from './options.ts';
 
@@ -36,7 +36,7 @@ Example: headgate prepare-host /etc/headgate/topology.yaml --dry-run`,
   async run(args, io) {
     const { values, positionals } = parseOptions(args, options);
     const file = fileOf(values.topology, positionals, io);
-    const { topology } = await loadTopology(file);
+    const { topology } = await loadFrom(file, io.env);
     const self = () => findSelf(topology, 'balancer', ownAddresses(), values.node).name;
     // A balancer that was removed from the file meanwhile may have left something too.
     if (values.undo) return undo(topology, values.node ?? self(), values['dry-run'] ?? false, io);

@@ -1,8 +1,12 @@
-import { parseTopology, readTopologyText } from '../topology/index.ts';
-import { exitCodes, type Command } from './command.ts';
+import { isHeadgateError } from '../lib/errors/index.ts';
+import { isEtcdAddress } from '../lib/etcd/index.ts';
+import { environment } from '../node/index.ts';
+import { parseTopology, readTopologyText, type Topology } from '../topology/index.ts';
+import { exitCodes, type Command, type CommandIo } from './command.ts';
 import { parseOptions } from './options.ts';
-import { findCluster } from './rollout/find-cluster.ts';
+import { findCluster, type RunningCluster } from './rollout/find-cluster.ts';
 import { planAndRollOut, rolloutOptions, rolloutOptionsHelp } from './rollout/run-roll-out.ts';
+import { commitAlone, openSharedPlace } from './rollout/shared-place.ts';
 import { tellProblems, tellWarnings, wordsAndFile } from './topology-arguments.ts';
 
 /** Rolls a topology out over the running cluster. */
@@ -15,7 +19,8 @@ Prints the plan; then every node checks and stages NEW, and when all have, every
 topology file. Nodes that are down or removed are named and skipped; they catch up when they return. When health becomes
 worse after the switch, the topology from before is rolled out again.
 
-  --cluster FILE      a topology through which to find the running cluster; default: NEW itself
+  --cluster FILE      a topology through which to find the running cluster; default: NEW itself. When nodes take their
+                      topology from etcd, its address: etcd://HOST:PORT,…/KEY; default: $HEADGATE_TOPOLOGY if it is one
 ${rolloutOptionsHelp}
   --accept-loss       go on although established connections will be closed
 
@@ -32,9 +37,36 @@ example: headgate topology apply new.yaml`,
     const result = parseTopology(text, file);
     if (result.topology === undefined) return tellProblems(result.problems, io);
     tellWarnings(result.warnings, io);
-    const cluster = await findCluster(values.cluster ?? file, io);
+    const candidate = { topology: result.topology, text };
+    const cluster = await findOrBegin(values.cluster ?? sharedDefault(io) ?? file, file, candidate, io);
     const choices = { ...values, acceptLoss: values['accept-loss'] };
-    await planAndRollOut(cluster, { topology: result.topology, text }, choices, io);
+    if (cluster !== undefined) await planAndRollOut(cluster, candidate, choices, io);
     return exitCodes.done;
   },
 };
+
+/** The address in etcd, when that is where commands look for the topology. */
+function sharedDefault({ env }: CommandIo): string | undefined {
+  const place = env[environment.topology];
+  return place !== undefined && isEtcdAddress(place) ? place : undefined;
+}
+
+/** Undefined when no node runs yet and the topology was left in etcd for them. */
+async function findOrBegin(
+  place: string,
+  file: string,
+  candidate: { readonly topology: Topology; readonly text: string },
+  io: CommandIo,
+): Promise<RunningCluster | undefined> {
+  const shared = await openSharedPlace(place, io);
+  try {
+    // What etcd holds tells where the nodes are; before the first time, NEW does.
+    return await findCluster(shared === undefined || shared.text !== undefined ? place : file, io, shared);
+  } catch (error) {
+    if (shared === undefined || !isHeadgateError(error, 'HEADGATE_ROLLOUT_NO_CLUSTER')) throw error;
+    const { generation, hash } = await commitAlone(shared, candidate);
+    io.err(`note: ${error.message}; nodes take the topology from etcd when they start`);
+    io.out(`${shared.name} holds generation ${generation} (${hash})`);
+    return undefined;
+  }
+}

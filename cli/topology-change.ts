@@ -1,10 +1,11 @@
 /** What the commands that edit a topology share: the edit of the file, and its roll-out. */
 import { resolve } from 'node:path';
 import { HeadgateError, isHeadgateError } from '../lib/errors/index.ts';
+import { isEtcdAddress } from '../lib/etcd/index.ts';
 import {
   fileSource,
   parseTopology,
-  readTopologyText,
+  readFrom,
   replaceFile,
   type Problem,
   type Topology,
@@ -17,6 +18,7 @@ import {
   rolloutOptionsHelp,
   type RolloutChoices,
 } from './rollout/run-roll-out.ts';
+import { commitAlone, openSharedPlace } from './rollout/shared-place.ts';
 import { tellProblems, tellWarnings } from './topology-arguments.ts';
 
 export const changeOptions = { ...rolloutOptions, 'file-only': { type: 'boolean' } } as const;
@@ -52,7 +54,7 @@ export async function changeTopology(
   choices: RolloutChoices & { readonly 'file-only'?: boolean | undefined },
   io: CommandIo,
 ): Promise<Changed> {
-  const { text, problem } = await readTopologyText(file);
+  const { text, problem } = await readFrom(file, io.env);
   if (text === undefined) return { exitCode: tellProblems([problem], io) };
   let edited: string;
   try {
@@ -72,14 +74,20 @@ export async function changeTopology(
   const result = parseTopology(edited, file);
   const { topology } = result;
   const cluster = choices['file-only'] === true ? undefined : await clusterOf(file, io);
-  if (cluster === undefined || topology === undefined) {
+  if (isEtcdAddress(file) && cluster === undefined && topology !== undefined) {
+    const place = await openSharedPlace(file, io);
+    if (place?.text !== text)
+      throw new HeadgateError('HEADGATE_ETCD_CHANGED', `${file} changed during the edit`);
+    const { generation } = await commitAlone(place, { topology, text: edited });
+    io.out(`${file}: ${done}, generation ${generation}`);
+  } else if (cluster === undefined || topology === undefined) {
     await replaceFile(file, text, edited);
     io.out(`${file}: ${done}`);
   } else {
     refuseOtherFile(file, text, cluster);
     await planAndRollOut(cluster, { topology, text: edited }, { ...choices, acceptLoss }, io);
     // The nodes have written their own files; this may be one of them.
-    await fileSource(resolve(file)).write(edited);
+    if (cluster.shared === undefined) await fileSource(resolve(file)).write(edited);
     io.out(`${file}: ${done}`);
   }
   if (result.topology !== undefined) tellWarnings(result.warnings, io);

@@ -1,4 +1,4 @@
-import { readTopology } from '../topology/index.ts';
+import { parseFrom } from '../topology/index.ts';
 import { exitCodes, type Command } from './command.ts';
 import { parseOptions } from './options.ts';
 import { tellProblems, tellWarnings, wordsAndFile } from './topology-arguments.ts';
@@ -16,7 +16,7 @@ example: headgate topology check examples/local/topology.yaml`,
   async run(args, io) {
     const { positionals } = parseOptions(args, {});
     const { file } = wordsAndFile(positionals, [], io);
-    const result = await readTopology(file);
+    const result = await parseFrom(file, io.env);
     if (result.topology === undefined) return tellProblems(result.problems, io);
     tellWarnings(result.warnings, io);
     const { cluster, services, directors, balancers, chatservers, hash } = result.topology;

@@ -6,6 +6,7 @@ import { topologyDrain } from './topology-drain.ts';
 import { topologyNewSecret } from './topology-new-secret.ts';
 import { topologyPlan } from './topology-plan.ts';
 import { topologyRemove } from './topology-remove.ts';
+import { topologyRotateSecret } from './topology-rotate-secret.ts';
 import { topologySetWeight } from './topology-set-weight.ts';
 import { topologyShow } from './topology-show.ts';
 import { topologyUndrain } from './topology-undrain.ts';
@@ -22,4 +23,5 @@ export const topologyCommands: readonly Command[] = [
   topologyUndrain,
   topologySetWeight,
   topologyRemove,
+  topologyRotateSecret,
 ];

@@ -1,4 +1,4 @@
-import { loadTopology, planExitCode, planTopology } from '../topology/index.ts';
+import { loadFrom, planExitCode, planTopology } from '../topology/index.ts';
 import type { Command } from './command.ts';
 import { parseOptions, usageError } from './options.ts';
 import { findCluster, liveView } from './rollout/find-cluster.ts';
@@ -28,13 +28,13 @@ example: headgate topology plan new.yaml`,
     const [first, second] = positionals;
     if (first === undefined || positionals.length > 2)
       throw usageError(`expected NEW, or OLD and NEW, got ${positionals.length} files`);
-    const { topology } = await loadTopology(second ?? first);
+    const { topology } = await loadFrom(second ?? first, io.env);
     let plan;
     if (second === undefined) {
       const cluster = await findCluster(values.cluster ?? first, io);
       plan = planTopology(cluster.topology, topology, liveView(cluster));
     } else {
-      plan = planTopology((await loadTopology(first)).topology, topology);
+      plan = planTopology((await loadFrom(first, io.env)).topology, topology);
     }
     io.out(values.json ? JSON.stringify(plan) : planText(plan));
     return planExitCode(plan);

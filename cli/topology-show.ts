@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
-import { readTopology, showTopology } from '../topology/index.ts';
+import { isEtcdAddress } from '../lib/etcd/index.ts';
+import { parseFrom, showTopology } from '../topology/index.ts';
 import { exitCodes, type Command } from './command.ts';
 import { parseOptions, usageError } from './options.ts';
 import { findCluster } from './rollout/find-cluster.ts';
@@ -47,10 +48,10 @@ examples: headgate topology show
       } else io.out(nodesTable(cluster));
       return exitCodes.done;
     }
-    const result = await readTopology(file);
+    const result = await parseFrom(file, io.env);
     if (result.topology === undefined) return tellProblems(result.problems, io);
     tellWarnings(result.warnings, io);
-    const text = showTopology(result.topology, dirname(resolve(file)));
+    const text = showTopology(result.topology, isEtcdAddress(file) ? resolve('.') : dirname(resolve(file)));
     io.out(`# effective topology of ${file}, hash ${result.topology.hash}\n${text.trimEnd()}`);
     return exitCodes.done;
   },

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deferred } from '../lib/deferred/index.ts';
 import { HeadgateError } from '../lib/errors/index.ts';
+import { isEtcdAddress } from '../lib/etcd/index.ts';
 import { collectStatus, missingRawSocket, prettyLine } from '../node/index.ts';
 import { createSecretFile, loadTopology, watchTopology, type Topology } from '../topology/index.ts';
 import { askerName, openTopology } from './cluster-access.ts';
@@ -37,6 +38,8 @@ Example: headgate up examples/local/topology.yaml`,
         `expected one topology file, got ${positionals.length}`,
         'for example headgate up examples/local/topology.yaml',
       );
+    if (isEtcdAddress(file))
+      throw usageError('up runs a topology file', 'start each node with --topology and the address in etcd');
     const { topology } = await loadTopology(file);
     if ('file' in topology.secret && (await createSecretFile(topology.secret.file)))
       io.out(`made the key file ${topology.secret.file} (mode 0600)`);

@@ -1,6 +1,7 @@
 /**
  * Several planes as one: each service runs in the plane of its mode. A service that leaves `proxy` keeps its listener for a
- * moment, for the connections that are just beginning; one that comes to it has its listener before its packets.
+ * moment, for the connections that are just beginning, unless the other plane wants the VIP to itself; one that comes to it
+ * has its listener before its packets.
  */
 import type { Endpoint } from '../lib/address/index.ts';
 import type { Clock, Timer } from '../lib/clock/index.ts';
@@ -23,7 +24,10 @@ const lingerMs = 2_000;
 
 export interface CompositePlaneOptions {
   readonly proxy: ForwardingPlane;
-  readonly kinds: readonly PacketPlaneKind[];
+  /** The kind that carries a mode from now on. */
+  readonly useKind: (mode: ServiceMode) => PacketPlaneKind | undefined;
+  /** The kind that carries a mode, or would. */
+  readonly kindOf: (mode: ServiceMode) => PacketPlaneKind | undefined;
   /** Starts a packet plane; throws what the operator must read. */
   readonly open: (kind: PacketPlaneKind) => PacketPlane;
   readonly clock: Clock;
@@ -39,6 +43,8 @@ export class CompositePlane implements ForwardingPlane {
   readonly #lingering = new Map<string, ForwardingTable['services'][number]>();
   #timer: Timer | undefined;
   #table: ForwardingTable | undefined;
+  /** The last table that every plane has heard of. */
+  #applied: ForwardingTable | undefined;
   #inProxy: ReadonlySet<string> = new Set();
   #closed = false;
 
@@ -62,7 +68,7 @@ export class CompositePlane implements ForwardingPlane {
 
   /** The plane that carries a mode, if it runs. */
   planeOf(mode: ServiceMode): PacketPlane | undefined {
-    const kind = this.#kindOf(mode);
+    const kind = this.#options.kindOf(mode);
     return kind === undefined ? undefined : this.#open.get(kind);
   }
 
@@ -87,34 +93,61 @@ export class CompositePlane implements ForwardingPlane {
     };
     for (const { name, mode } of table.services) {
       if (mode === 'proxy') continue;
-      const kind = this.#kindOf(mode);
+      const kind = this.#options.useKind(mode);
       if (kind === undefined)
         failures.push(
           new HeadgateError('HEADGATE_DIRECTOR_MODE', `service ${name}: no plane forwards by ${mode}`),
         );
       else await attempt(async () => void this.plane(kind));
     }
+    this.#tellOfComers(table);
     this.#linger(table);
+    // A VIP that a plane had to itself is free before the proxy listens there.
+    for (const [kind, plane] of this.#open)
+      if (kind.takesVip && this.#leaves(kind, table))
+        await attempt(() => plane.apply(this.#staying(kind, table)));
     // The listener first: a service that comes to `proxy` must not send its packets to nobody.
     await attempt(() => this.#options.proxy.apply(this.#proxyTable(table)));
-    for (const plane of this.#open.values()) await attempt(() => plane.apply(this.#planeTable(plane, table)));
+    for (const [kind, plane] of this.#open) await attempt(() => plane.apply(this.#planeTable(kind, table)));
+    this.#applied = table;
     if (failures.length === 0) return;
     if (failures.length === 1 && failures[0] instanceof HeadgateError) throw failures[0];
     const texts = failures.map(describeError).join('; ');
     throw new HeadgateError('HEADGATE_DIRECTOR_APPLY', `cannot apply: ${texts}`);
   }
 
-  #kindOf(mode: ServiceMode): PacketPlaneKind | undefined {
-    return this.#options.kinds.find(({ modes }) => modes.includes(mode));
-  }
-
   /** Every plane hears of its services, and of those that run in no plane of packets: they may have been its own. */
-  #planeTable(plane: PacketPlane, table: ForwardingTable): ForwardingTable {
-    const [kind] = [...this.#open].find(([, open]) => open === plane) ?? [];
+  #planeTable(kind: PacketPlaneKind, table: ForwardingTable): ForwardingTable {
     return {
       ...table,
-      services: table.services.filter(({ mode }) => mode === 'proxy' || kind?.modes.includes(mode) === true),
+      services: table.services.filter(({ mode }) => mode === 'proxy' || this.#options.kindOf(mode) === kind),
     };
+  }
+
+  #isIn(kind: PacketPlaneKind, name: string, table: ForwardingTable | undefined): boolean {
+    const service = table?.services.find((one) => one.name === name);
+    return service !== undefined && service.mode !== 'proxy' && this.#options.kindOf(service.mode) === kind;
+  }
+
+  #leaves(kind: PacketPlaneKind, table: ForwardingTable): boolean {
+    return (this.#applied?.services ?? []).some(
+      ({ name }) => this.#isIn(kind, name, this.#applied) && !this.#isIn(kind, name, table),
+    );
+  }
+
+  /** The table of a plane without the services that only come to it. */
+  #staying(kind: PacketPlaneKind, table: ForwardingTable): ForwardingTable {
+    const own = this.#planeTable(kind, table);
+    return { ...own, services: own.services.filter(({ name }) => this.#isIn(kind, name, this.#applied)) };
+  }
+
+  #tellOfComers(table: ForwardingTable): void {
+    for (const [kind, plane] of this.#open) {
+      const comers = table.services.filter(
+        ({ name }) => this.#inProxy.has(name) && this.#isIn(kind, name, table),
+      );
+      if (comers.length > 0) plane.comingFromProxy?.(comers.map(({ name }) => name));
+    }
   }
 
   #proxyTable(table: ForwardingTable): ForwardingTable {
@@ -125,6 +158,7 @@ export class CompositePlane implements ForwardingPlane {
   #linger(table: ForwardingTable): void {
     for (const service of table.services) {
       if (service.mode === 'proxy') this.#lingering.delete(service.name);
+      else if (this.#options.kindOf(service.mode)?.takesVip === true) this.#lingering.delete(service.name);
       else if (this.#inProxy.has(service.name)) {
         this.#lingering.set(service.name, service);
         this.#timer?.cancel();

@@ -20,6 +20,8 @@ import { remember } from './remembered.ts';
 import { forwardingStatus } from './status-forwarding.ts';
 import { logTableChange } from './table-log.ts';
 
+/** Least time for first answers after a start: where beats are fast the machine may still be busy with the start. */
+const rememberedLeastMs = 3_000;
 /** How often counts are sampled and forgotten things are looked for. */
 const housekeepingMs = 1_000;
 
@@ -50,7 +52,8 @@ class DirectorNode implements TierNode {
   readonly #modes: ModeKeeper;
   readonly #kinds: readonly PacketPlaneKind[];
   readonly #director: Director;
-  readonly #startedMs: number;
+  /** Since when balancers are asked; what was known before holds for a while from then on. */
+  #askingSinceMs: number;
   readonly #flowReports: FlowReports;
   readonly #meter: RateMeter;
   readonly #alarms: Alarms;
@@ -70,7 +73,7 @@ class DirectorNode implements TierNode {
     this.#topology = topology;
     this.#director = director;
     this.#kinds = parts.packetPlanes ?? [];
-    this.#startedMs = clock.now();
+    this.#askingSinceMs = clock.now();
     this.#engine = parts.engine;
     this.#clock = clock;
     this.#log = log;
@@ -96,7 +99,8 @@ class DirectorNode implements TierNode {
     });
     this.#plane = new CompositePlane({
       proxy,
-      kinds: this.#kinds,
+      kindOf: (mode) => this.#modes.kinds.kindOf(mode),
+      useKind: (mode) => this.#modes.kinds.use(mode),
       clock,
       open: (kind) =>
         this.#modes.open(kind, () =>
@@ -141,6 +145,7 @@ class DirectorNode implements TierNode {
     logTableChange(this.#log, this.#modes.choices, undefined, this.#table);
     await this.#plane.apply(this.#table);
     this.#setTargets();
+    this.#askingSinceMs = this.#clock.now();
     this.#housekeeping = every(this.#clock, housekeepingMs, () => this.#keepHouse(), true);
     if (this.#engine !== undefined) this.#log.info(this.#engine.reason);
     this.#log.info(`carries at most ${this.#plane.stats().limit} connections at one time`);
@@ -228,8 +233,8 @@ class DirectorNode implements TierNode {
         remembered: remember({
           memories: this.#plane.packetPlanes.map(({ memory }) => memory),
           health: (id) => this.#heartbeats.health(id),
-          ageMs: this.#clock.now() - this.#startedMs,
-          eligibleMs: intervalMs * misses,
+          ageMs: this.#clock.now() - this.#askingSinceMs,
+          eligibleMs: Math.max(intervalMs * misses, rememberedLeastMs),
           deadMs: deadAfterMs,
         }),
         wallMs: Date.now(),

@@ -27,6 +27,10 @@ export interface ModeInput {
   readonly topology: Topology;
   /** Why this director cannot forward in the mode; undefined: it can. */
   readonly lacks: (mode: ServiceMode) => Lack | undefined;
+  /** Why another plane than the usual one carries the mode, with the cure; undefined: the usual one does. */
+  readonly stead?: (mode: ServiceMode) => string | undefined;
+  /** Why a service that runs may not change its mode now; undefined: it may. */
+  readonly held?: (service: string, from: ServiceMode, to: ServiceMode) => Lack | undefined;
   readonly health: (id: string) => TargetHealth | undefined;
   /** Why a balancer that takes dr cannot be reached by it (another link); undefined: it can, or that is not known yet. */
   readonly apart: (balancer: Balancer) => string | undefined;
@@ -52,9 +56,21 @@ export function chooseModes(
   return new Map(
     input.topology.services.map((service) => {
       const old = before.get(service.name);
-      return [service.name, old?.settled === true ? old : chooseMode(input, service)] as const;
+      return [
+        service.name,
+        old?.settled === true ? old : unlessHeld(input, service, chooseMode(input, service)),
+      ] as const;
     }),
   );
+}
+
+/** A change that would end connections waits for them; it is looked at again and again. */
+function unlessHeld({ running, held }: ModeInput, { name }: Service, choice: ModeChoice): ModeChoice {
+  const old = running.get(name);
+  if (old === undefined || old === choice.mode) return choice;
+  const lack = held?.(name, old, choice.mode);
+  if (lack === undefined) return choice;
+  return { mode: old, why: `${choice.mode} must wait: ${lack.reason}`, settled: false, lack };
 }
 
 function chooseMode(input: ModeInput, service: Service): ModeChoice {
@@ -78,10 +94,10 @@ function chooseMode(input: ModeInput, service: Service): ModeChoice {
 }
 
 /** What cannot be had does not end what runs; without anything that runs the director must not start. */
-function demanded({ lacks, running }: ModeInput, service: string, mode: ServiceMode): ModeChoice {
+function demanded({ lacks, running, stead }: ModeInput, service: string, mode: ServiceMode): ModeChoice {
   const old = running.get(service);
   const lack = old === undefined || old === mode ? undefined : lacks(mode);
-  if (old === undefined || lack === undefined) return { mode, why: '', settled: true };
+  if (old === undefined || lack === undefined) return { mode, why: stead?.(mode) ?? '', settled: true };
   return { mode: old, why: `${mode} does not work here: ${lack.reason}`, settled: true, lack };
 }
 

@@ -8,6 +8,7 @@ import type { Balancer, Director, Topology } from '../topology/index.ts';
 import { balancerId } from './balancer-identity.ts';
 import { standingTexts, type Standing } from './eligibility.ts';
 import { chooseModes, type Lack, type ModeChoice, type ServiceMode } from './forwarding-mode.ts';
+import { KindChoice } from './kind-choice.ts';
 import type { PacketPlane, PacketPlaneKind } from './packet-planes.ts';
 import type { PlaneMemory } from './plane.ts';
 
@@ -33,13 +34,19 @@ export class ModeKeeper {
   #choices: ReadonlyMap<string, ModeChoice> = new Map();
   /** What was in force before the topology changed. */
   #before: ReadonlyMap<string, ServiceMode> = new Map();
-  #lacks = new Map<ServiceMode, Lack | undefined>();
+  readonly #kinds: KindChoice;
   #sinceMs: number;
 
   constructor(options: ModeKeeperOptions, topology: Topology) {
     this.#options = options;
     this.#topology = topology;
+    this.#kinds = new KindChoice(options.kinds, (kind) => kind.lack(this.#topology, options.director));
     this.#sinceMs = options.clock.now();
+  }
+
+  /** Which kind carries which mode. */
+  get kinds(): KindChoice {
+    return this.#kinds;
   }
 
   get choices(): ReadonlyMap<string, ModeChoice> {
@@ -56,7 +63,7 @@ export class ModeKeeper {
     this.#before = this.modes;
     this.#topology = topology;
     this.#choices = new Map();
-    this.#lacks = new Map();
+    this.#kinds.forget();
     this.#sinceMs = this.#options.clock.now();
   }
 
@@ -68,7 +75,9 @@ export class ModeKeeper {
     this.#choices = chooseModes(
       {
         topology: this.#topology,
-        lacks: (mode) => this.#lackOf(mode),
+        lacks: (mode) => this.#kinds.lackOf(mode),
+        stead: (mode) => this.#kinds.steadOf(mode),
+        held: (service, from, to) => this.#holds(service, from, to),
         health,
         apart: (balancer) => this.#apart(balancer),
         running: this.#runningModes(),
@@ -91,7 +100,11 @@ export class ModeKeeper {
   open(kind: PacketPlaneKind, start: () => PacketPlane): PacketPlane {
     const { director } = this.#options;
     const lack = kind.lack(this.#topology, director);
-    if (lack === undefined) return start();
+    if (lack === undefined) {
+      const plane = start();
+      this.#kinds.opened(kind);
+      return plane;
+    }
     throw new HeadgateError(
       'HEADGATE_DIRECTOR_MODE',
       `forwarding by ${kind.modes.join(', ')} does not work here: ${lack.reason}`,
@@ -99,17 +112,18 @@ export class ModeKeeper {
     );
   }
 
-  #lackOf(mode: ServiceMode): Lack | undefined {
-    if (this.#lacks.has(mode)) return this.#lacks.get(mode);
-    const kind = this.#options.kinds.find(({ modes }) => modes.includes(mode));
-    const lack =
-      mode === 'proxy' || this.#options.running(mode) !== undefined
-        ? undefined
-        : kind === undefined
-          ? { reason: `no plane of this director forwards by ${mode}`, cure: 'use forwarding: proxy' }
-          : kind.lack(this.#topology, this.#options.director);
-    this.#lacks.set(mode, lack);
-    return lack;
+  /** What a change of planes would end is waited for. */
+  #holds(service: string, from: ServiceMode, to: ServiceMode): Lack | undefined {
+    const kind = this.#kinds.kindOf(from);
+    const next = this.#kinds.kindOf(to);
+    if (from === 'proxy' || kind === undefined || kind === next || (to === 'proxy' && !kind.takesVip))
+      return undefined;
+    const connections = this.#options.running(from)?.stats().services[service]?.connections ?? 0;
+    if (connections === 0) return undefined;
+    return {
+      reason: `connections forwarded by ${from} would end`,
+      cure: `wait until they have ended, or ${kind.endsBy}, which ends them`,
+    };
   }
 
   #runningModes(): ReadonlyMap<string, ServiceMode> {
@@ -124,7 +138,7 @@ export class ModeKeeper {
 
   /** Starts the plane that would forward by dr, for nobody else knows the way. */
   #apart({ name, host }: Balancer): string | undefined {
-    const kind = this.#options.kinds.find(({ modes }) => modes.includes('dr'));
+    const kind = this.#kinds.kindOf('dr');
     if (kind === undefined) return undefined;
     try {
       const plane = this.#options.plane(kind);

@@ -13,6 +13,8 @@ export interface PacketPlane extends ForwardingPlane {
   expect(hosts: Iterable<string>): void;
   obstacle(balancer: string, mode: ServiceMode): Standing | undefined;
   setTopology(topology: Topology): void;
+  /** These services come from `proxy` with the next table: connections of the proxy's are not this plane's. */
+  comingFromProxy?(services: readonly string[]): void;
 }
 
 /** What a packet plane is started with. */
@@ -29,6 +31,10 @@ export interface PacketPlaneContext {
 export interface PacketPlaneKind {
   readonly name: string;
   readonly modes: readonly ServiceMode[];
+  /** It listens at the VIP itself, so no other socket may: a service is either here or in `proxy`, never in both. */
+  readonly takesVip: boolean;
+  /** How connections it carries are ended, for the operator: `run …`. */
+  readonly endsBy: string;
   /** Why it does not work here; undefined: it does. Tries the thing itself. */
   lack(topology: Topology, director: Director): Lack | undefined;
   /** Whether an earlier process of this director left it running. */

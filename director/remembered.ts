@@ -9,7 +9,7 @@ import type { PlaneMemory } from './plane.ts';
 export interface RememberedInput {
   readonly memories: readonly PlaneMemory[];
   readonly health: (id: string) => TargetHealth | undefined;
-  /** Since this process started, milliseconds. */
+  /** Since this process began to ask the balancers, milliseconds. */
   readonly ageMs: number;
   /** What was eligible stays so for this long without a verdict: as long as a silent balancer would. */
   readonly eligibleMs: number;

@@ -10,6 +10,7 @@ import {
 } from '../lib/relay/index.ts';
 import type { StartTier } from '../node/index.ts';
 import { startDirectorWith } from './director.ts';
+import { rawKind } from './raw/index.ts';
 import { xdpKind } from './xdp/index.ts';
 
 /**
@@ -33,6 +34,6 @@ export const startDirector: StartTier = async (context) => {
     preface: (source, destination) => encodeProxyHeader('v2', source, destination),
     limit: Math.min(proxiedMost, engineLimit(engine.engine, getrlimitNofile()?.soft ?? Infinity)),
     random: Math.random,
-    packetPlanes: [xdpKind(process.env)],
+    packetPlanes: [xdpKind(process.env), rawKind],
   });
 };

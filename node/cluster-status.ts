@@ -1,4 +1,4 @@
-import { connectControl, type ControlKey, type Json } from '../lib/control/index.ts';
+import { connectControl, type ControlKeys, type Json } from '../lib/control/index.ts';
 import { describeError } from '../lib/errors/index.ts';
 import type { Tier, Topology } from '../topology/index.ts';
 import { controlEndpoints, type NodeAddress } from './control-endpoints.ts';
@@ -31,7 +31,7 @@ const parallelAsks = 32;
 /** Asks every node of the topology for its status. Never rejects: a node that does not answer is told as such. */
 export async function collectStatus(
   topology: Topology,
-  key: ControlKey,
+  key: ControlKeys,
   askedBy: string,
 ): Promise<ClusterStatus> {
   const addresses = controlEndpoints(topology);
@@ -48,7 +48,7 @@ export async function collectStatus(
 async function ask(
   { node, tier, control, speaksControl }: NodeAddress,
   cluster: string,
-  key: ControlKey,
+  key: ControlKeys,
   askedBy: string,
 ): Promise<NodeAnswer> {
   const answer = { node, tier, speaksControl };

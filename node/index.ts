@@ -20,7 +20,15 @@ export { missingRawSocket } from './optional-packages.ts';
 export { RateMeter } from './rate-meter.ts';
 export { environment } from './environment.ts';
 export { fetchMethod, readFetched, stateMethod, type RolloutStatus } from './rollout/messages.ts';
-export { compareStamps, type Stamp } from './rollout/stamp.ts';
+export {
+  compareStamps,
+  newerStamp,
+  nextStamp,
+  noteOf,
+  stampInNote,
+  unstamped,
+  type Stamp,
+} from './rollout/stamp.ts';
 export {
   addressesOf,
   closeSurvey,
@@ -33,3 +41,5 @@ export {
 } from './rollout/survey.ts';
 export { rollOut, type RolloutEvent, type RolloutOptions, type RolloutResult } from './rollout/roll-out.ts';
 export { stateDirectory } from './rollout/store.ts';
+export { ringOf } from './rotation/keeper.ts';
+export { rotateSecret, type RotateOptions, type RotationEvent } from './rotation/rotate.ts';

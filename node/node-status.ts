@@ -2,6 +2,7 @@
 import type { ControlServerStats } from '../lib/control/index.ts';
 import type { HealthState, ServiceReadiness } from '../lib/heartbeat/index.ts';
 import type { RolloutStatus } from './rollout/messages.ts';
+import type { KeyState } from './rotation/messages.ts';
 import type { Tier } from '../topology/index.ts';
 
 /** Control request whose answer is a NodeStatus. */
@@ -92,6 +93,8 @@ export interface NodeStatus extends TierStatus {
   readonly topology: string;
   /** Which roll-out it holds; nodes of older versions do not tell. */
   readonly rollout?: RolloutStatus;
+  /** Ids of the cluster secrets it holds, and where they are kept; nodes of older versions do not tell. */
+  readonly keys?: KeyState;
   /** Clients refused and connections ended by us in the last minute. */
   readonly troublesLastMinute?: number;
   /** Admin requests refused because one address sent too many. Not expected. */

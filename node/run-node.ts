@@ -8,13 +8,12 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { formatEndpoint, sameEndpoint } from '../lib/address/index.ts';
 import { every, systemClock, type Timer } from '../lib/clock/index.ts';
-import { ControlKey, createControlServer, type ControlServer, type Json } from '../lib/control/index.ts';
+import { createControlServer, type ControlServer, type Json } from '../lib/control/index.ts';
 import { deferred } from '../lib/deferred/index.ts';
 import { describeError, HeadgateError } from '../lib/errors/index.ts';
 import {
-  fileSource,
   formatProblem,
-  readSecret,
+  topologySource,
   type Tier,
   type Topology,
   type TopologySource,
@@ -30,6 +29,8 @@ import { RateMeter } from './rate-meter.ts';
 import { RolloutAgent } from './rollout/agent.ts';
 import { troublesOf } from './rollout/health.ts';
 import { rolloutMethods } from './rollout/messages.ts';
+import { openKeys, type KeyKeeper } from './rotation/keeper.ts';
+import { rotationMethods } from './rotation/messages.ts';
 import { holdingStore, stateDirectory } from './rollout/store.ts';
 import { ensureRuntimeDirectory } from './runtime-directory.ts';
 import { startTopology, type StartTopology } from './start-topology.ts';
@@ -39,7 +40,7 @@ import { version } from './version.ts';
 export interface RunNodeOptions {
   readonly tier: Tier;
   readonly start: StartTier;
-  /** Path of the topology file. */
+  /** Path of the topology file, or its address in etcd. */
   readonly file: string;
   /** Name of the node; undefined: found by this machine's addresses. */
   readonly name: string | undefined;
@@ -68,6 +69,7 @@ const adminMethods: ReadonlySet<string> = new Set([
   clusterStatusMethod,
   'explain',
   ...rolloutMethods,
+  ...rotationMethods,
 ]);
 
 /** How often a removed node looks whether its last connection has ended. */
@@ -78,12 +80,13 @@ const removedCheckMs = 250;
  * Throws what kept it from starting.
  */
 export async function runNode(options: RunNodeOptions): Promise<number> {
-  const source = fileSource(options.file);
+  const source = topologySource(options.file, options.env);
   const start = await startTopology(source, options.tier, options.name, stateDirectory(options.env));
-  const key = ControlKey.fromSecret(await readSecret(start.topology.secret, options.env));
   const log = createLogger(start.name, { level: options.logLevel, format: options.logFormat });
+  const { secret } = start.topology;
+  const keys = await openKeys({ source: secret, env: options.env, clock: systemClock, log });
   for (const warning of start.warnings) log.warn(warning);
-  const node = new NodeProcess(options, source, start, key, log);
+  const node = new NodeProcess(options, source, start, keys, log);
   return node.run();
 }
 
@@ -96,7 +99,7 @@ class NodeProcess {
   readonly #troubles = new RateMeter(systemClock, minuteMs);
   #troubleSamples: Timer | undefined;
   readonly #name: string;
-  readonly #key: ControlKey;
+  readonly #keys: KeyKeeper;
   readonly #log: Logger;
   readonly #control: ControlServer;
   readonly #started = performance.now();
@@ -113,7 +116,7 @@ class NodeProcess {
     options: RunNodeOptions,
     source: TopologySource,
     start: StartTopology,
-    key: ControlKey,
+    keys: KeyKeeper,
     log: Logger,
   ) {
     const { topology, name } = start;
@@ -122,7 +125,8 @@ class NodeProcess {
     this.#start = start;
     this.#topology = topology;
     this.#name = name;
-    this.#key = key;
+    this.#keys = keys;
+    const key = keys.ring;
     this.#log = log;
     this.#address = this.#findAddress(topology)!;
     const server = createControlServer({ key, cluster: topology.cluster, node: name, log });
@@ -157,13 +161,14 @@ class NodeProcess {
       this.#tier = await this.#options.start({
         topology: this.#topology,
         node: this.#name,
-        key: this.#key,
+        key: this.#keys.ring,
         control: this.#control,
         log: this.#log,
         logFormat: this.#options.logFormat,
         clock: systemClock,
         generations: this.#rollout.generations,
       });
+      this.#keys.start(this.#control);
       this.#control.handle(statusMethod, () => this.#status() as unknown as Json);
       this.#control.handle(clusterStatusMethod, async () => (await this.#collect()) as unknown as Json);
       await this.#control.listen(this.#address.control);
@@ -201,9 +206,10 @@ class NodeProcess {
 
   #watchTopology(): void {
     const handlers: WatchHandlers = {
-      onTopology: (topology, warnings, text) => {
+      onTopology: (topology, warnings, text, note) => {
         for (const warning of warnings) this.#log.warn(formatProblem(warning));
-        this.#rollout.fileChanged(topology, text);
+        if (this.#source.shared === undefined) this.#rollout.fileChanged(topology, text);
+        else this.#rollout.sharedChanged(topology, text, note);
       },
       onProblems: (problems) => {
         for (const problem of problems) this.#log.error(formatProblem(problem));
@@ -211,6 +217,10 @@ class NodeProcess {
       },
       onUnchanged: (topology) => this.#log.info(`the topology is unchanged: ${topology.hash}`),
       onUnwatchable: (error) => this.#log.warn(describeError(error)),
+      onAway: (error) => {
+        this.#log.warn(`${describeError(error)}; ${this.#topology.hash} keeps running`);
+      },
+      onBack: () => this.#log.info(`${this.#source.name} answers again`),
     };
     this.#watch = this.#source.watch(handlers, { running: this.#topology });
   }
@@ -222,8 +232,9 @@ class NodeProcess {
     const before = this.#topology;
     this.#topology = topology;
     if (before.hash !== topology.hash) this.#log.info(`topology ${topology.hash} replaces ${before.hash}`);
-    if (before.cluster !== topology.cluster || !isDeepStrictEqual(before.secret, topology.secret))
-      this.#log.warn("a changed cluster name or secret is used from this node's next start on");
+    if (before.cluster !== topology.cluster)
+      this.#log.warn("a changed cluster name is used from this node's next start on");
+    if (!isDeepStrictEqual(before.secret, topology.secret)) await this.#keys.follow(topology.secret);
     await this.#followOwnAddress(this.#findAddress(topology));
   }
 
@@ -272,6 +283,7 @@ class NodeProcess {
     process.on('SIGHUP', () => {
       this.#log.info('SIGHUP: reading the topology again');
       void this.#watch?.reload();
+      void this.#keys.reload();
     });
     process.once('uncaughtException', (error) => {
       this.#log.fatal({ err: error }, `internal error, please report it: ${describeError(error)}`);
@@ -311,9 +323,11 @@ class NodeProcess {
   async #closeAll(): Promise<void> {
     this.#ending = true;
     this.#watch?.close();
+    this.#source.close();
     this.#removedCheck?.cancel();
     this.#troubleSamples?.cancel();
     await this.#rollout.close();
+    await this.#keys.close();
     await this.#tier?.close();
     await this.#control.close();
     // A channel somebody listens on keeps the process alive.
@@ -331,9 +345,10 @@ class NodeProcess {
       uptimeMs: Math.round(performance.now() - this.#started),
       topology: this.#topology.hash,
       rollout: this.#rollout.status(),
+      keys: this.#keys.status(),
       troublesLastMinute: this.#troublesLastMinute(),
       adminRefused: this.#adminLimit.refused,
-      file: this.#options.file,
+      file: this.#source.name,
       control: this.#control.stats(),
     };
   }
@@ -345,7 +360,7 @@ class NodeProcess {
 
   /** One round at a time, shared by everybody who asks meanwhile. */
   #collect(): Promise<ClusterStatus> {
-    this.#collecting ??= collectStatus(this.#topology, this.#key, this.#name).finally(() => {
+    this.#collecting ??= collectStatus(this.#topology, this.#keys.ring, this.#name).finally(() => {
       this.#collecting = undefined;
     });
     return this.#collecting;

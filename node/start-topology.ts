@@ -11,7 +11,8 @@ import {
   type Topology,
   type TopologySource,
 } from '../topology/index.ts';
-import { runningText, startWith, type Holding } from './rollout/holding.ts';
+import { digestOf, runningText, startWith, type Holding } from './rollout/holding.ts';
+import { compareStamps, stampInNote } from './rollout/stamp.ts';
 import { readHoldings } from './rollout/store.ts';
 
 export interface StartTopology {
@@ -35,7 +36,8 @@ export async function startTopology(
   name: string | undefined,
   directory: string,
 ): Promise<StartTopology> {
-  const { text, problem } = await source.read();
+  const found = await source.read();
+  const { text, problem } = found;
   const file: ParseResult = text === undefined ? { problems: [problem] } : parseTopology(text, source.name);
   if (text === undefined || file.topology === undefined) {
     const problems = file.topology === undefined ? file.problems : [];
@@ -45,8 +47,17 @@ export async function startTopology(
   const fileSelf = attempt(() => self(file.topology));
   const known = await readHoldings(directory, source.name, tier, name ?? fileSelf.value);
   const kept = known.values().next().value;
-  const start = startWith(kept, { hash: file.topology.hash, text })!;
   const warnings = file.warnings.map(formatProblem);
+  const stamp = found.text === undefined ? undefined : stampInNote(found.note, file.topology.hash);
+  if (stamp !== undefined && (kept === undefined || compareStamps(stamp, kept.stamp) > 0)) {
+    const holding: Holding = { stamp, text, local: null, fileDigest: digestOf(text) };
+    return { topology: file.topology, name: fileSelf.get(), holding, rewrite: false, warnings };
+  }
+  // A shared store that was put back to an older roll-out than this node has taken does not take the node back.
+  const isOlder = stamp !== undefined && kept !== undefined && compareStamps(stamp, kept.stamp) < 0;
+  const start = isOlder
+    ? ({ holding: kept, from: 'kept' } as const)
+    : startWith(kept, { hash: file.topology.hash, text })!;
   if (start.from === 'kept') {
     const { topology } = parseTopology(runningText(start.holding), source.name);
     if (topology !== undefined)

@@ -1,7 +1,7 @@
 /** What every tier looks like to the process that runs it. */
 import type { Logger } from 'pino';
 import type { Clock } from '../lib/clock/index.ts';
-import type { ControlKey } from '../lib/control/index.ts';
+import type { ControlKeys } from '../lib/control/index.ts';
 import type { ControlServer } from '../lib/control/index.ts';
 import type { Generations } from '../lib/heartbeat/index.ts';
 import type { Topology } from '../topology/index.ts';
@@ -12,7 +12,7 @@ export interface TierContext {
   readonly topology: Topology;
   /** Name of this node in the topology. */
   readonly node: string;
-  readonly key: ControlKey;
+  readonly key: ControlKeys;
   /** Not listening yet: the tier registers its handlers on it first. */
   readonly control: ControlServer;
   readonly log: Logger;

@@ -13,10 +13,11 @@ needs=(
   redis-cli:redis-tools
   ngircd:ngircd
   sic:sic
+  etcd:etcd-server
 )
 stream_module=/usr/lib/nginx/modules/ngx_stream_module.so
 # Packages that bring a service, and their units.
-services=(nginx:nginx haproxy:haproxy redis-server:redis-server ngircd:ngircd)
+services=(nginx:nginx haproxy:haproxy redis-server:redis-server ngircd:ngircd etcd-server:etcd)
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=()

@@ -52,24 +52,31 @@ const tiers = Object.keys(commands) as (keyof typeof commands)[];
 /** Eleven processes that start side by side on two cores take their time. */
 const startTimeoutMs = 45_000;
 
+/** Where the nodes take their topology from, instead of the file; called before they start. */
+export type PlaceTopology = (
+  cluster: Pick<Cluster, 'file' | 'env'> & { readonly folder: string },
+) => Promise<string>;
+
 /** Writes the topology and a secret, and starts every node that is not foreign; resolves once all are ready. */
 export async function startCluster(
   t: Teardown,
   spec: ClusterSpec,
   startNode: StartNode = (_name, argv, options) => startProgram(t, argv, options),
+  placeTopology?: PlaceTopology,
 ): Promise<Cluster> {
   const folder = await temporaryFolder(t, { 'topology.yaml': topologyOf(spec) });
   const file = path.join(folder, 'topology.yaml');
   const env = { HEADGATE_RUNTIME_DIR: path.join(folder, 'run') };
   await outputOf([...headgate, 'topology', 'new-secret', path.join(folder, 'cluster.key')], { env });
+  const place = (await placeTopology?.({ file, env, folder })) ?? file;
   const started = new Map<string, Program>();
   let current = spec;
 
   const start = async (name: string): Promise<Program> => {
     const tier = tiers.find((each) => name in current[each]);
     if (tier === undefined) throw new Error(`no node ${name} in the topology`);
-    const argv = [...headgate, commands[tier], '--topology', file, '--node', name];
-    const program = await startNode(name, argv, { env });
+    const argv = [...headgate, commands[tier], '--topology', place, '--node', name];
+    const program = await startNode(name, argv, { env, ...(place !== file && { cwd: folder }) });
     started.set(name, program);
     await program.line(new RegExp(`${name} is ready`), { timeoutMs: startTimeoutMs });
     return program;

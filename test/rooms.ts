@@ -5,7 +5,7 @@ import ts from 'typescript';
 const ground = ['lib/errors', 'lib/clock', 'lib/address', 'lib/backoff', 'lib/deferred', 'lib/layout'];
 const middle = ['lib/linux', 'lib/packet', 'lib/maglev', 'lib/proxy-protocol', 'lib/control'];
 const upper = ['lib/heartbeat', 'lib/relay', 'lib/flow-report', 'lib/host-setup', 'lib/shared-memory'];
-const lib = [...ground, ...middle, 'lib/raw-socket', ...upper];
+const lib = [...ground, ...middle, 'lib/raw-socket', 'lib/etcd', ...upper];
 const tiers = ['director', 'balancer', 'chatserver-stub'];
 const product = [...lib, 'topology', 'node', ...tiers, 'cli'];
 
@@ -16,7 +16,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(middle.map((room) => [room, ground])),
   'lib/raw-socket': [...ground, 'lib/linux'],
   ...Object.fromEntries(upper.map((room) => [room, [...ground, ...middle]])),
-  topology: ['lib/errors', 'lib/address', 'lib/maglev'],
+  'lib/etcd': ground,
+  topology: ['lib/errors', 'lib/address', 'lib/backoff', 'lib/maglev', 'lib/etcd'],
   node: ['topology', ...lib],
   ...Object.fromEntries(tiers.map((tier) => [tier, ['topology', 'node', ...lib]])),
   cli: product,

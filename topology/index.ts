@@ -8,7 +8,15 @@ export { diffTopology, nodeIdentity, type Changes, type TopologyDiff } from './d
 export { contentHash, type TopologyMeaning } from './hash.ts';
 export { defaultHashKey } from './resolve.ts';
 export { findSelf, nodesOf, ownAddresses, type NodeOfTier } from './find-self.ts';
-export { createSecretFile, newSecretText, readSecret } from './secret.ts';
+export {
+  createSecretFile,
+  newSecretText,
+  readSecret,
+  readSecrets,
+  secretsText,
+  writeSecrets,
+  type ClusterSecrets,
+} from './secret.ts';
 export { showTopology } from './show.ts';
 export { watchTopology, type TopologyWatch, type WatchHandlers, type WatchOptions } from './watch/index.ts';
 export {
@@ -37,4 +45,5 @@ export {
   type TopologyPlan,
   type Traffic,
 } from './plan/index.ts';
-export { fileSource, type TopologySource } from './source.ts';
+export { fileSource, loadFrom, parseFrom, readFrom, topologySource, type TopologySource } from './source.ts';
+export { etcdSource, type SharedReading, type SharedStore } from './etcd/index.ts';

@@ -6,6 +6,13 @@ export function invalidTopology(problems: readonly Problem[], path: string): Hea
   const [first] = problems;
   // Of a file that cannot be read there is nothing more to see.
   const isRead = first?.code !== 'HEADGATE_TOPOLOGY_UNREADABLE';
+  if (first?.code.startsWith('HEADGATE_ETCD_') === true) {
+    // The message is a whole sentence with its cure.
+    return new HeadgateError('HEADGATE_TOPOLOGY_INVALID', `${path}: ${first.message}`, {
+      cure: '',
+      facts: { problems },
+    });
+  }
   const cure = isRead
     ? `run headgate topology check ${path} to see all of them`
     : 'check the path and who may read it';

@@ -8,7 +8,12 @@ import type { Topology } from './types.ts';
 import { maxFileBytes } from './yaml-source.ts';
 
 export type ReadResult =
-  | { readonly text: string; readonly problem?: undefined }
+  | {
+      readonly text: string;
+      /** What was stored with this very text, by whoever rolled it out; only stores that the nodes share have it. */
+      readonly note?: string;
+      readonly problem?: undefined;
+    }
   | { readonly text?: undefined; readonly problem: Problem };
 
 function wholeFile(file: string, code: Problem['code'], message: string): { readonly problem: Problem } {

@@ -1,6 +1,7 @@
 /** From the file's shape to the Topology: relations between entries, and defaults that depend on others. */
 import { createHash } from 'node:crypto';
 import { dirname, resolve as resolvePath } from 'node:path';
+import { isEtcdAddress } from '../lib/etcd/index.ts';
 import { contentHash } from './hash.ts';
 import type { TopologyFile } from './schema/index.ts';
 import type { Balancer, ChatServer, Director, Probe, SecretSource, Service, Topology } from './types.ts';
@@ -125,7 +126,8 @@ function probe({ probe: kind, port, send, expect }: FileProbe): Probe {
 
 function secret({ file, env }: TopologyFile['secret'], fileName: string): SecretSource {
   if (env !== undefined) return { env };
-  return { file: resolvePath(dirname(fileName), file ?? '') };
+  // Beside the topology file; a topology in etcd lies nowhere, so there it is the process's working directory.
+  return { file: resolvePath(isEtcdAddress(fileName) ? '.' : dirname(fileName), file ?? '') };
 }
 
 function deepFreeze<Value>(value: Value): Value {

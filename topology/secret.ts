@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, lstat, open, unlink } from 'node:fs/promises';
 import { errnoCode, HeadgateError } from '../lib/errors/index.ts';
+import { writeTopologyFile } from './edit/replace-file.ts';
 import type { SecretSource } from './types.ts';
 
 /** Bytes of a new secret. */
@@ -20,21 +21,62 @@ export function newSecretText(random: (bytes: number) => Buffer = randomBytes): 
 }
 
 /**
- * The bytes of the cluster secret (at least 16). Throws HEADGATE_TOPOLOGY_SECRET_MISSING, _EXPOSED (the file may be
- * read by others), _UNREADABLE or _WEAK, each with its cure and none with a piece of the secret.
+ * The cluster secret, at least 16 bytes, and during its change a second one: `next` will be presented, `previous` was.
+ * In a file or variable the two stand one after the other, with that word between: `OLD next NEW`, `NEW previous OLD`.
  */
+export interface ClusterSecrets {
+  readonly presented: Uint8Array;
+  readonly next?: Uint8Array;
+  readonly previous?: Uint8Array;
+}
+
+/** As readSecrets; only the secret that is presented. */
 export async function readSecret(
   source: SecretSource,
   env: Readonly<NodeJS.ProcessEnv>,
 ): Promise<Uint8Array> {
-  if ('file' in source) return decode(await readKeyFile(source.file), source.file);
+  return (await readSecrets(source, env)).presented;
+}
+
+/** The text of a key file that holds these. */
+export function secretsText({ presented, next, previous }: ClusterSecrets): string {
+  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+  return [hex(presented), next && `next ${hex(next)}`, previous && `previous ${hex(previous)}`, '']
+    .filter((line) => line !== undefined)
+    .join('\n');
+}
+
+/**
+ * Puts secrets into a key file, whole or not at all, with the mode and owner it has. Throws
+ * HEADGATE_TOPOLOGY_SECRET_UNWRITABLE.
+ */
+export async function writeSecrets(file: string, secrets: ClusterSecrets): Promise<void> {
+  const text = secretsText(secrets);
+  try {
+    const before = await readKeyFile(file);
+    if (before !== text) await writeTopologyFile(file, before, text);
+  } catch (cause) {
+    const message = `cannot change key file ${file}`;
+    throw new HeadgateError('HEADGATE_TOPOLOGY_SECRET_UNWRITABLE', message, { cause });
+  }
+}
+
+/**
+ * The secrets in a place. Throws HEADGATE_TOPOLOGY_SECRET_MISSING, _EXPOSED (the file may be
+ * read by others), _UNREADABLE or _WEAK, each with its cure and none with a piece of the secret.
+ */
+export async function readSecrets(
+  source: SecretSource,
+  env: Readonly<NodeJS.ProcessEnv>,
+): Promise<ClusterSecrets> {
+  if ('file' in source) return decodeAll(await readKeyFile(source.file), source.file);
   const text = env[source.env];
   if (text === undefined || text === '') {
     const message = `the environment variable ${source.env}, which holds the cluster secret, is not set`;
     const cure = `set ${source.env}; headgate topology new-secret prints a new secret`;
     throw new HeadgateError('HEADGATE_TOPOLOGY_SECRET_MISSING', message, { cure });
   }
-  return decode(text, `environment variable ${source.env}`);
+  return decodeAll(text, `environment variable ${source.env}`);
 }
 
 async function readKeyFile(file: string): Promise<string> {
@@ -71,8 +113,19 @@ function weak(what: string, why: string): HeadgateError {
   return new HeadgateError('HEADGATE_TOPOLOGY_SECRET_WEAK', `the cluster secret in ${what} is ${why}`);
 }
 
-function decode(text: string, what: string): Uint8Array {
-  const word = text.trim();
+function decodeAll(text: string, what: string): ClusterSecrets {
+  const [first = '', role, second, ...more] = text.trim().split(/[\s,]+/);
+  const presented = decode(first, what);
+  if (role === undefined) return { presented };
+  if ((role !== 'next' && role !== 'previous') || second === undefined || more.length > 0)
+    throw weak(what, 'more than one word, and not SECRET next SECRET or SECRET previous SECRET');
+  const other = decode(second, what);
+  // Twice the same is one.
+  if (Buffer.from(other).equals(presented)) return { presented };
+  return role === 'next' ? { presented, next: other } : { presented, previous: other };
+}
+
+function decode(word: string, what: string): Uint8Array {
   let bytes: Buffer;
   // Hexadecimal text is base64 text too: the narrower form wins.
   if (/^(?:[0-9a-fA-F]{2})+$/.test(word)) bytes = Buffer.from(word, 'hex');

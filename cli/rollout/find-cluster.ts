@@ -8,6 +8,7 @@ import {
   connectWith,
   environment,
   fetchMethod,
+  newerStamp,
   newestStamp,
   readFetched,
   survey,
@@ -24,6 +25,7 @@ import {
   type TopologyAccess,
 } from '../cluster-access.ts';
 import type { CommandIo } from '../command.ts';
+import { openSharedPlace, type SharedPlace } from './shared-place.ts';
 
 export interface RunningCluster {
   readonly topology: Topology;
@@ -36,6 +38,8 @@ export interface RunningCluster {
   readonly connect: ConnectNode;
   /** Who asks, as the nodes are told. */
   readonly by: string;
+  /** Where all nodes read their topology, when that is one place. */
+  readonly shared?: SharedPlace;
 }
 
 /** `ann@admin-host`: who rolls out, for the messages of others. */
@@ -48,15 +52,20 @@ export function whoAsks(): string {
 }
 
 /**
- * Looks for a node that answers: among those of `file` (default: $HEADGATE_TOPOLOGY), then on this machine. Throws
+ * Looks for a node that answers: among those of `file` (default: $HEADGATE_TOPOLOGY), then on this machine. `known`: the
+ * shared place, when it is not `file` that says it. Throws
  * HEADGATE_ROLLOUT_NO_CLUSTER, with what kept the file from being used as its cause.
  */
-export async function findCluster(file: string | undefined, io: CommandIo): Promise<RunningCluster> {
+export async function findCluster(
+  file: string | undefined,
+  io: CommandIo,
+  known?: SharedPlace,
+): Promise<RunningCluster> {
   const path = file ?? io.env[environment.topology];
   let cause: unknown;
   if (path !== undefined) {
     try {
-      const found = await askAll(path, await openTopology(path, io.env));
+      const found = await askAll(path, await openTopology(path, io.env), io, known);
       if (found !== undefined) return found;
     } catch (error) {
       // An invalid file is the user's to repair, whatever runs.
@@ -67,7 +76,7 @@ export async function findCluster(file: string | undefined, io: CommandIo): Prom
   if (file === undefined) {
     const local = await localFile(io);
     if (local !== undefined && local !== path) {
-      const found = await askAll(local, await openTopology(local, io.env));
+      const found = await askAll(local, await openTopology(local, io.env), io, known);
       if (found !== undefined) return found;
     }
   }
@@ -88,11 +97,17 @@ async function localFile(io: CommandIo): Promise<string | undefined> {
 }
 
 /** Undefined when nobody answers. */
-async function askAll(file: string, access: TopologyAccess): Promise<RunningCluster | undefined> {
+async function askAll(
+  file: string,
+  access: TopologyAccess,
+  io: CommandIo,
+  known: SharedPlace | undefined,
+): Promise<RunningCluster | undefined> {
+  const shared = known ?? (await openSharedPlace(file, io));
   const by = whoAsks();
-  const { key, topology: known } = access;
-  const connect = connectWith({ key, cluster: known.cluster, by });
-  const first = await survey(addressesOf([known]), connect);
+  const { key, topology: own } = access;
+  const connect = connectWith({ key, cluster: own.cluster, by });
+  const first = await survey(addressesOf([own]), connect);
   let nodes = first;
   try {
     const running = await fetchRunning(first, file);
@@ -102,7 +117,8 @@ async function askAll(file: string, access: TopologyAccess): Promise<RunningClus
         !first.some((other) => other.node === node && other.control.host === control.host),
     );
     nodes = [...first, ...(await survey(missing, connect))];
-    return { ...running, stamp: newestStamp(nodes), nodes, connect, by };
+    const stamp = newerStamp(newestStamp(nodes), shared?.stamp);
+    return { ...running, stamp, nodes, connect, by, ...(shared && { shared }) };
   } finally {
     closeSurvey(nodes);
   }

@@ -1,5 +1,6 @@
 /** Rolls out from the command line: plan, progress, outcome. */
 import { HeadgateError } from '../../lib/errors/index.ts';
+import { isEtcdAddress } from '../../lib/etcd/index.ts';
 import { rollOut, type RolloutEvent, type RolloutResult } from '../../node/index.ts';
 import { planTopology, type Topology } from '../../topology/index.ts';
 import type { CommandIo } from '../command.ts';
@@ -34,6 +35,7 @@ export async function planAndRollOut(
   choices: RolloutChoices,
   io: CommandIo,
 ): Promise<RolloutResult | undefined> {
+  refuseOtherPlace(cluster);
   const plan = planTopology(cluster.topology, candidate.topology, liveView(cluster));
   io.out(planText(plan));
   if (plan.isEmpty && isUniform(cluster, candidate.topology)) return undefined;
@@ -46,6 +48,8 @@ export async function planAndRollOut(
     base: cluster.stamp,
     by: cluster.by,
     connect: cluster.connect,
+    ...(cluster.shared?.stamp && { stored: cluster.shared.stamp }),
+    ...(cluster.shared && { commit: cluster.shared.commit }),
     skip: new Set(choices.skip ?? []),
     watchMs: durationMs('watch', choices.watch) ?? defaultWatchMs,
     onEvent: (event) => io.out(eventText(event)),
@@ -67,8 +71,21 @@ export async function planAndRollOut(
   return result;
 }
 
-/** Whether every node that answers runs this already, so that there is nothing to roll out. */
-function isUniform({ nodes }: RunningCluster, topology: Topology): boolean {
+/** Nodes that read etcd would be left with a store that says something else than they run. */
+function refuseOtherPlace({ nodes, shared }: RunningCluster): void {
+  if (shared !== undefined) return;
+  for (const { node, answer } of nodes) {
+    const place = answer?.status.file;
+    if (place === undefined || !isEtcdAddress(place)) continue;
+    throw new HeadgateError('HEADGATE_ROLLOUT_PLACE', `${node} takes its topology from ${place}`, {
+      cure: `add --cluster ${place}, or set HEADGATE_TOPOLOGY to it`,
+    });
+  }
+}
+
+/** Whether every node that answers, and the place they share, has this already, so that there is nothing to roll out. */
+function isUniform({ nodes, shared }: RunningCluster, topology: Topology): boolean {
+  if (shared !== undefined && shared.stamp?.hash !== topology.hash) return false;
   return nodes.every(({ answer }) => answer === undefined || answer.status.topology === topology.hash);
 }
 

@@ -7,6 +7,8 @@ export const rawCounterNames = [
   'resegmented',
   /** Packets for a port of ours that is no flow's (any more), answered with RST. A few after each end. */
   'resetUnknown',
+  /** Packets of connections that the proxy still has, after a change from `proxy`; the kernel takes them. */
+  'passProxied',
   // Not expected, or only in small numbers.
   /** Packets whose checksum is wrong. */
   'dropChecksum',

@@ -5,6 +5,7 @@ import {
   judgeTcpChecksum,
   locateTcp,
   segmentTcp,
+  TcpFlag,
   tcpLayout,
   type TcpPacket,
 } from '../../lib/packet/index.ts';
@@ -35,6 +36,8 @@ export interface ForwarderOptions {
   readonly send: (packet: Uint8Array, to: Uint8Array) => void;
   /** A SYN without an entry is refused when no flow can be confirmed any more. */
   readonly refuseWhenFull: boolean;
+  /** Whether a packet without a flow, which is no SYN, is of a connection that ends at this host. Default: never. */
+  readonly isProxied?: (service: RawService, key: string) => boolean;
 }
 
 /** What forward() counts and what is counted here. */
@@ -73,9 +76,12 @@ export class Forwarder {
   readonly #services = new Map<number, ServiceCounts>();
   #world: World | undefined;
   #takesNew = true;
+  /** A SYN without an entry is refused when no flow can be confirmed any more. */
+  refuseWhenFull: boolean;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
+    this.refuseWhenFull = options.refuseWhenFull;
   }
 
   setWorld(world: World): void {
@@ -126,9 +132,16 @@ export class Forwarder {
     const key = keyText(flowKey(packet.source, sourcePort, service.index));
     const client = { address: packet.source.slice(), port: sourcePort };
     const arrival: Arrival = { bytes, packet, service, key, client, tick };
-    const mode = this.#options.flows.find(key)?.mode ?? (service.mode === 'tun' ? Mode.Tun : Mode.Dr);
+    const known = this.#options.flows.find(key);
+    if (known === undefined && this.#isProxied(arrival)) return this.add('passProxied');
+    const mode = known?.mode ?? (service.mode === 'tun' ? Mode.Tun : Mode.Dr);
     if (mode === Mode.Dr) this.#decide(arrival);
     else for (const part of this.#fitting(arrival)) this.#decide(part);
+  }
+
+  #isProxied({ bytes, packet, service, key }: Arrival): boolean {
+    const begins = (tcpLayout.get(bytes, 'flags', packet.at) & (TcpFlag.Syn | TcpFlag.Ack)) === TcpFlag.Syn;
+    return !begins && this.#options.isProxied?.(service, key) === true;
   }
 
   /** The packet as ones that fit a tunnel, with finished checksums. */
@@ -160,7 +173,7 @@ export class Forwarder {
     const { flows, bindings } = this.#options;
     const { key, service, tick } = arrival;
     const begins = outcome.counter === 'forwardNew';
-    if (begins && (!this.#takesNew || (this.#options.refuseWhenFull && !flows.hasRoom))) {
+    if (begins && (!this.#takesNew || (this.refuseWhenFull && !flows.hasRoom))) {
       return this.#refuse(arrival, 'refusedFull');
     }
     const changed = outcome.changes.find(({ entry }) => entry !== undefined)?.entry;

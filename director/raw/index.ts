@@ -5,5 +5,6 @@
 export { createRawPlane, RawPlane, type RawPlaneOptions } from './raw-plane.ts';
 export { defaultSourcePorts, rawCapacity } from './capacity.ts';
 export { rawCounterNames, type RawCounter } from './counters.ts';
-export { whyNotRaw } from './why-not-raw.ts';
+export { rawKind } from './system.ts';
+export { rawLack, whyNotRaw } from './why-not-raw.ts';
 export type { RawMode } from './world.ts';

@@ -9,7 +9,10 @@ import { Bereaved } from '../bereaved.ts';
 import { flowKey, flowKeyLayout, FlowState, keyText, Mode, tickOf } from '../forward/index.ts';
 import type { ForwardingTable, ServiceForwarding } from '../forwarding-table.ts';
 import { createPacketSender, type PacketSender } from '../packet-sender.ts';
-import type { Flow, ForwardingPlane, PlaneServiceStats, PlaneStats } from '../plane.ts';
+import { ListedFlows, type FlowClient, type FlowReport } from '../../lib/flow-report/index.ts';
+import type { PacketPlane } from '../packet-planes.ts';
+import type { Flow, ForwardingPlane, PlaneMemory, PlaneServiceStats, PlaneStats } from '../plane.ts';
+import type { Topology } from '../../topology/index.ts';
 import { Bindings } from './bindings.ts';
 import { defaultSourcePorts, rawCapacity, type PortRange } from './capacity.ts';
 import { rawCounterNames } from './counters.ts';
@@ -17,6 +20,7 @@ import { Flows, serviceOf, type FlowCapacity } from './flows.ts';
 import { flowsInMemory } from './flow-source.ts';
 import { Forwarder } from './forwarder.ts';
 import { outlived, reclaimable } from './housekeeping.ts';
+import { ProxiedClients } from './proxied-clients.ts';
 import type { ReceiveRule } from './receive-filter.ts';
 import { Receivers } from './receivers.ts';
 import { Silencers, SourcePorts } from './silencers.ts';
@@ -41,15 +45,10 @@ export interface RawPlaneOptions {
   readonly onFull?: 'maglev' | 'refuse';
   /** Default 5,000. */
   readonly resetsPerSecond?: number;
+  /** Clients connected through the proxy to a service now: their packets are the kernel's. Default: nobody. */
+  readonly proxied?: (service: string) => readonly Endpoint[] | undefined;
   /** Mode of a service; undefined: it is not this plane's. Default: what the table says, if that is one of ours. */
   readonly modeOf?: (service: ServiceForwarding) => RawMode | undefined;
-}
-
-/** A balancer's word about its connections, as far as this plane uses it. */
-export interface OwnerReport {
-  readonly service: string;
-  readonly confirmed: readonly { readonly address: Uint8Array; readonly port: number }[];
-  readonly disowned: readonly { readonly address: Uint8Array; readonly port: number }[];
 }
 
 export interface FoundRawFlow {
@@ -76,8 +75,10 @@ export function createRawPlane(options: RawPlaneOptions): ForwardingPlane {
   return new RawPlane(options);
 }
 
-export class RawPlane implements ForwardingPlane {
+export class RawPlane implements PacketPlane {
   readonly name = 'raw';
+  /** Its flows end with its process. */
+  readonly memory: PlaneMemory = { modes: new Map(), eligible: new Map(), dead: new Set(), balancers: [] };
   readonly #options: RawPlaneOptions;
   readonly #ports: PortRange;
   readonly #capacity: FlowCapacity;
@@ -91,6 +92,11 @@ export class RawPlane implements ForwardingPlane {
   readonly #bereaved: Bereaved<string>;
   readonly #timer: Timer;
   readonly #onDrained: (() => void)[] = [];
+  readonly #listed = new ListedFlows();
+  readonly #proxied: ProxiedClients;
+  #idleMs: number;
+  /** Answers come to our own ports, or did. */
+  #translates = false;
   #world: World | undefined;
   #vips = new Map<string, Endpoint>();
   #saidCapacity = 0;
@@ -102,6 +108,8 @@ export class RawPlane implements ForwardingPlane {
     this.#options = options;
     this.#ports = options.ports ?? defaultSourcePorts;
     this.#capacity = capacity;
+    this.#idleMs = options.idleMs ?? 15 * 60_000;
+    this.#proxied = new ProxiedClients(clock, options.proxied ?? (() => undefined));
     const own = (family: 4 | 6) => {
       const host = hosts.find((one) => addressFamily(one) === family);
       return host === undefined ? undefined : ipBytes(host);
@@ -121,6 +129,7 @@ export class RawPlane implements ForwardingPlane {
       flows: this.#flows,
       bindings: this.#bindings,
       refuseWhenFull: options.onFull === 'refuse',
+      isProxied: (service, key) => this.#proxied.has(service, key),
       send: (packet, to) => this.#send(packet, to),
     });
     this.#receivers = new Receivers({
@@ -146,11 +155,29 @@ export class RawPlane implements ForwardingPlane {
     if (answer !== 'sent' && answer !== 'queued') this.#forwarder.add('unsent');
   }
 
+  /** Sizes, and how fast clients are told, stay as they were at the start. */
+  setTopology({ flows }: Topology): void {
+    this.#idleMs = flows.idleMs;
+    this.#forwarder.refuseWhenFull = flows.onFull === 'refuse';
+  }
+
+  /** The kernel finds the ways. */
+  expect(): void {}
+
+  obstacle(): undefined {
+    return undefined;
+  }
+
+  comingFromProxy(services: readonly string[]): void {
+    this.#proxied.leave(services);
+  }
+
   apply(table: ForwardingTable): Promise<void> {
     if (this.#closed) return Promise.resolve();
     const world = this.#worlds.next(table, this.#options.modeOf ?? ownMode);
     this.#world = world;
     this.#forwarder.setWorld(world);
+    this.#proxied.look(world.byIndex.values());
     const dead = [...world.balancers].flatMap(([index, id]) =>
       table.dead.includes(id) ? [{ index, generation: world.generation(index) }] : [],
     );
@@ -188,7 +215,9 @@ export class RawPlane implements ForwardingPlane {
         failures.push(error);
       }
     }
-    if ([...world.byIndex.values()].some(({ mode }) => mode === 'fullnat')) {
+    // Flows stay fullnat when their service changes to tun.
+    this.#translates ||= [...world.byIndex.values()].some(({ mode }) => mode === 'fullnat');
+    if (this.#translates) {
       for (const host of this.#options.hosts) rules.push({ address: ipBytes(host), ...this.#ports });
     }
     try {
@@ -254,8 +283,6 @@ export class RawPlane implements ForwardingPlane {
         ...zero,
         ...this.#forwarder.counts(),
         ...this.#bereaved.stats(),
-        flowsConfirmed: this.#flows.confirmed.size,
-        flowsUnconfirmed: this.#flows.unconfirmed.size,
         flowsEvicted: this.#flows.evicted,
         receiveDropped: this.#receivers.dropped,
       },
@@ -312,39 +339,62 @@ export class RawPlane implements ForwardingPlane {
   }
 
   /**
-   * Takes a balancer's word. In tun, whose answers do not pass here, it is what confirms and ends flows; in fullnat the
-   * balancer knows clients by our ports, and only its word about an end is news.
+   * Takes a balancer's word. In tun, whose answers do not pass here, it is what confirms and ends flows, and restores those
+   * that a restart has forgotten. In fullnat this plane sees for itself, and no balancer knows the clients.
    */
-  report(balancer: string, report: OwnerReport): void {
-    const index = [...(this.#world?.balancers ?? [])].find(([, id]) => id === balancer)?.[0];
-    if (index === undefined) return;
+  report(id: string, report: FlowReport): void {
+    const unlisted = this.#listed.take(report);
+    const balancer = [...(this.#world?.balancers ?? [])].find(([, name]) => name === id)?.[0];
+    if (balancer === undefined) return;
     for (const service of this.#world?.byIndex.values() ?? []) {
       if (service.name !== report.service) continue;
-      const own = (client: OwnerReport['confirmed'][number]): string => this.#keyOf(service, index, client);
-      for (const key of report.confirmed.map(own)) {
-        if (this.#flows.find(key)?.balancer === index && this.#flows.confirm(key)) {
-          const binding = this.#bindings.find(key);
-          if (binding !== undefined) this.#bindings.hold(binding, true);
-        }
-      }
-      for (const key of report.disowned.map(own)) {
-        const entry = this.#flows.find(key);
-        if (entry?.balancer === index && entry.state !== FlowState.Opening) this.#flows.remove(key);
-      }
+      const keyOf = ({ address, port }: FlowClient): string => keyText(flowKey(address, port, service.index));
+      for (const key of report.confirmed.map(keyOf)) this.#confirm(key, balancer, service);
+      for (const key of report.disowned.map(keyOf)) this.#disown(key, balancer);
+      if (unlisted === undefined) continue;
+      for (const key of this.#missing(service, balancer, unlisted)) this.#disown(key, balancer);
     }
   }
 
-  #keyOf(service: RawService, balancer: number, client: OwnerReport['confirmed'][number]): string {
-    const endpoint = service.endpoints.get(balancer);
-    const ours = this.#options.hosts.some((host) => keyText(ipBytes(host)) === keyText(client.address));
-    const bound = ours && endpoint !== undefined ? this.#bindings.answer(endpoint, client.port) : undefined;
-    return bound?.key ?? keyText(flowKey(client.address, client.port, service.index));
+  #confirm(key: string, balancer: number, service: RawService): void {
+    const entry = this.#flows.find(key);
+    if (entry !== undefined) {
+      if (entry.balancer === balancer && entry.mode === Mode.Tun) this.#flows.confirm(key);
+      return;
+    }
+    if (service.mode !== 'tun' || !this.#flows.hasRoom) return;
+    const generation = this.#world!.generation(balancer);
+    const state = FlowState.Established;
+    const lastSeen = this.#tick();
+    const restored = { balancer, generation, state, mode: Mode.Tun, lastAck: 0, lastSeen };
+    this.#flows.apply([{ table: 'confirmed', key, entry: restored }]);
+  }
+
+  #disown(key: string, balancer: number): void {
+    const entry = this.#flows.find(key);
+    if (entry?.balancer === balancer && entry.mode === Mode.Tun && entry.state !== FlowState.Opening)
+      this.#flows.remove(key);
+  }
+
+  /** Confirmed flows in tun of a service and balancer that its listing did not name. */
+  #missing(
+    { index, vip }: RawService,
+    balancer: number,
+    isListed: (client: FlowClient) => boolean,
+  ): readonly string[] {
+    return [...this.#flows.confirmed].flatMap(([key, entry]) => {
+      if (entry.balancer !== balancer || entry.mode !== Mode.Tun || serviceOf(key) !== index) return [];
+      const { client, clientPort } = flowKeyLayout.read(Buffer.from(key, 'hex'));
+      const address = vip.address.length === 4 ? client.subarray(12) : client;
+      return isListed({ address, port: clientPort }) ? [] : [key];
+    });
   }
 
   #keepHouse(): void {
     const tick = this.#tick();
-    const idleTicks = ticksOf(this.#options.idleMs ?? 15 * 60_000);
+    const idleTicks = ticksOf(this.#idleMs);
     const { confirmed } = this.#capacity;
+    this.#proxied.look(this.#world?.byIndex.values() ?? []);
     for (const key of outlived(this.#flows, this.#bindings, tick, ticksOf(lingerMs))) this.#flows.remove(key);
     for (const key of reclaimable(this.#flows, this.#bindings, confirmed, tick, idleTicks))
       this.#flows.remove(key);

@@ -49,7 +49,8 @@ export function confirmFlows(
     }
     const opening = maps.flows_new.peek(key);
     const seen = opening === undefined ? undefined : decodeFlow(opening);
-    const entry = seen !== undefined && ownedBy(seen, owner) ? seen : restoredEntry(owner, tick);
+    const isOwn = seen !== undefined && ownedBy(seen, owner);
+    const entry = isOwn ? living(seen) : restoredEntry(owner, tick);
     // First there, then gone here: packets look in this order too.
     if (!added(maps.flows, key, encodeFlow(entry))) {
       full++;
@@ -57,7 +58,7 @@ export function confirmFlows(
     }
     maps.flows_new.delete(key);
     moved++;
-    if (entry !== seen) restored++;
+    if (!isOwn) restored++;
   }
   return { moved, restored, known, contested, full };
 }
@@ -76,24 +77,33 @@ function restoredEntry(owner: Owner, tick: number): FlowEntry {
   return { ...owner, state: FlowState.Established, lastAck: 0, lastSeen: tick };
 }
 
+/** What was disowned lives again when its owner says so. */
+function living(entry: FlowEntry): FlowEntry {
+  return entry.state === FlowState.Closing ? { ...entry, state: FlowState.Established } : entry;
+}
+
 function ownedBy(entry: FlowEntry, { balancer, generation }: Owner): boolean {
   return entry.balancer === balancer && entry.generation === generation;
 }
 
 /**
- * Removes the flows of `keys` that are `owner`'s and answers how many there were. Opening ones stay: the client may
- * just be coming back with the same port.
+ * Makes the flows of `keys` that are `owner`'s evictable and closing, and answers how many there were. They are still followed until
+ * their room is needed, or a SYN begins anew: the client may be back with the same port, on a SYN that followed the old flow
+ * just before its end was reported. Opening ones stay as they are, for the same reason.
  */
 export function disownFlows({ maps }: FlowTables, owner: Owner, keys: readonly Uint8Array[]): number {
-  let removed = 0;
-  for (const map of [maps.flows, maps.flows_new]) {
-    for (const key of keys) {
-      const value = map.peek(key);
-      if (value === undefined) continue;
-      const entry = decodeFlow(value);
-      if (entry.state === FlowState.Opening || !ownedBy(entry, owner)) continue;
-      if (map.delete(key)) removed++;
-    }
+  let disowned = 0;
+  for (const key of keys) {
+    const confirmed = maps.flows.peek(key);
+    const value = confirmed ?? maps.flows_new.peek(key);
+    if (value === undefined) continue;
+    const entry = decodeFlow(value);
+    if (entry.state === FlowState.Opening || !ownedBy(entry, owner)) continue;
+    if (confirmed === undefined && entry.state === FlowState.Closing) continue;
+    // First there, then gone here: packets look in the other order.
+    maps.flows_new.update(key, encodeFlow({ ...entry, state: FlowState.Closing }));
+    if (confirmed !== undefined) maps.flows.delete(key);
+    disowned++;
   }
-  return removed;
+  return disowned;
 }

@@ -30,6 +30,8 @@ export function xdpKind(env: Readonly<NodeJS.ProcessEnv>): PacketPlaneKind {
   return {
     name: 'xdp',
     modes: kernelModes,
+    takesVip: false,
+    endsBy: 'stop the director and run headgate director --detach',
     lack: (topology, director) => lackOf(env, topology, director),
     isPinned: (topology, director) => isBpffs(pinDirectory(env, topology, director)),
     open: (context) => open(env, context),

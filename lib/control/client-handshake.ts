@@ -3,12 +3,13 @@ import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import { errnoCode, HeadgateError } from '../errors/index.ts';
 import { keyStatement, statedKeyId } from './greeting.ts';
+import type { ControlKeys } from './key-ring.ts';
 import type { ControlKey } from './key.ts';
 import { tlsSettings } from './tls-settings.ts';
 
 export interface ClientHandshake {
   readonly socket: Socket;
-  readonly key: ControlKey;
+  readonly keys: ControlKeys;
   /** The node's endpoint, for messages. */
   readonly name: string;
   readonly greetingBytes: number;
@@ -16,15 +17,15 @@ export interface ClientHandshake {
 
 /**
  * Rejects with HEADGATE_CONTROL_PROTOCOL, _KEY_MISMATCH or _CLOSED. Does not time out: destroying the socket ends it.
- * When the key ids differ the handshake is still tried, so that the server learns and logs our id.
+ * Of our keys the one that the server greets with is used, else the one we present: while the secret is changed the
+ * server may accept it all the same, and if not it learns and logs our id.
  */
 export async function clientHandshake(handshake: ClientHandshake): Promise<tls.TLSSocket> {
-  const { key, name } = handshake;
+  const { keys, name } = handshake;
   const theirId = await readGreeting(handshake);
+  const key = keys.accepted.find(({ id }) => id === theirId) ?? keys.presented;
   try {
-    const stream = await proveKey(handshake);
-    if (theirId === key.id) return stream;
-    stream.destroy();
+    return await proveKey(handshake, key);
   } catch (error) {
     if (theirId === key.id) throw error;
   }
@@ -70,7 +71,7 @@ function closedEarly(name: string, when: string): HeadgateError {
   return new HeadgateError('HEADGATE_CONTROL_CLOSED', `${name} closed the connection ${when}`);
 }
 
-async function proveKey({ socket, key, name }: ClientHandshake): Promise<tls.TLSSocket> {
+async function proveKey({ socket, name }: ClientHandshake, key: ControlKey): Promise<tls.TLSSocket> {
   if (socket.destroyed) throw closedEarly(name, 'after it greeted');
   return new Promise((resolve, reject) => {
     const stream = tls.connect({

@@ -7,7 +7,7 @@ import { clientHandshake } from './client-handshake.ts';
 import { connectTcp } from './connect-tcp.ts';
 import { Connection } from './connection.ts';
 import { helloBody, readHello } from './hello.ts';
-import type { ControlKey } from './key.ts';
+import type { ControlKeys } from './key-ring.ts';
 import { controlLimits, type ControlLimits } from './limits.ts';
 import type { ControlConnection, PeerIdentity } from './types.ts';
 import { isKnownCode, type WireError } from './wire-error.ts';
@@ -23,7 +23,7 @@ interface CommonOptions {
 
 export interface ConnectControlOptions extends CommonOptions {
   readonly endpoint: Endpoint;
-  readonly key: ControlKey;
+  readonly key: ControlKeys;
   readonly cluster: string;
   /** Our own name, told to the server. */
   readonly node: string;
@@ -37,7 +37,7 @@ export async function connectControl(options: ConnectControlOptions): Promise<Co
   const { endpoint, key, cluster, node } = options;
   const name = formatEndpoint(endpoint);
   return connect(endpoint, name, { cluster, node }, options, async (socket, limits) =>
-    clientHandshake({ socket, key, name, greetingBytes: limits.greetingBytes }),
+    clientHandshake({ socket, keys: key, name, greetingBytes: limits.greetingBytes }),
   );
 }
 

@@ -4,6 +4,7 @@
  */
 export * from './types.ts';
 export { ControlKey } from './key.ts';
+export { KeyRing, type ControlKeys } from './key-ring.ts';
 export { controlLimits, type ControlLimits } from './limits.ts';
 export { createControlServer, type BoundControlServer, type ControlServerOptions } from './server.ts';
 export { connectControl, connectLocal, type ConnectControlOptions } from './client.ts';

@@ -23,6 +23,15 @@ export class ControlKey {
     return this.#psk;
   }
 
+  /** Alone, it is presented and accepted. */
+  get presented(): this {
+    return this;
+  }
+
+  get accepted(): readonly ControlKey[] {
+    return [this];
+  }
+
   toJSON(): string {
     return `key ${this.id}`;
   }

@@ -3,12 +3,12 @@ import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import { errnoCode } from '../errors/index.ts';
 import { greetingLine, keyStatement, statedKeyId } from './greeting.ts';
-import type { ControlKey } from './key.ts';
+import type { ControlKeys } from './key-ring.ts';
 import { tlsSettings } from './tls-settings.ts';
 
 /** How a handshake can end, apart from the client going away without a word. */
 export type HandshakeResult =
-  | { readonly kind: 'secure'; readonly stream: tls.TLSSocket }
+  | { readonly kind: 'secure'; readonly stream: tls.TLSSocket; readonly keyId: string }
   /** `theirId` is undefined when the ids agree but the keys do not, or the client names none. */
   | { readonly kind: 'key-refused'; readonly theirId: string | undefined }
   | { readonly kind: 'garbage'; readonly why: string };
@@ -20,19 +20,24 @@ export type HandshakeResult =
  */
 export function serverHandshake(
   socket: Socket,
-  key: ControlKey,
+  { presented, accepted }: ControlKeys,
   done: (result: HandshakeResult) => void,
 ): void {
+  let keyId = '';
   let keyRefused: { readonly theirId: string | undefined } | undefined;
   const server = tls.createServer({
     ...tlsSettings,
     pskCallback(_stream, identity) {
-      if (identity === keyStatement(key.id)) return key.psk;
+      const key = accepted.find(({ id }) => identity === keyStatement(id));
+      if (key !== undefined) {
+        keyId = key.id;
+        return key.psk;
+      }
       keyRefused = { theirId: statedKeyId(identity) };
       return null;
     },
   });
-  server.on('secureConnection', (stream) => done({ kind: 'secure', stream }));
+  server.on('secureConnection', (stream) => done({ kind: 'secure', stream, keyId }));
   server.on('tlsClientError', (error) => {
     const code = errnoCode(error) ?? '';
     if (code === 'ERR_SSL_BINDER_DOES_NOT_VERIFY') keyRefused ??= { theirId: undefined };
@@ -41,6 +46,6 @@ export function serverHandshake(
     else if (code.startsWith('ERR_')) done({ kind: 'garbage', why: `the TLS handshake failed (${code})` });
     socket.destroy();
   });
-  socket.write(greetingLine(key.id));
+  socket.write(greetingLine(presented.id));
   server.emit('connection', socket);
 }

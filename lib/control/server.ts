@@ -6,7 +6,7 @@ import { systemClock, type Clock } from '../clock/index.ts';
 import { HeadgateError } from '../errors/index.ts';
 import type { Frame } from './frame.ts';
 import { helloBody, readHello } from './hello.ts';
-import type { ControlKey } from './key.ts';
+import type { ControlKeys } from './key-ring.ts';
 import { controlLimits, type ControlLimits } from './limits.ts';
 import { Link } from './link.ts';
 import { listenTcp, listenUnix } from './listen.ts';
@@ -18,7 +18,8 @@ import { WaitingRoom } from './waiting-room.ts';
 import { toWire } from './wire-error.ts';
 
 export interface ControlServerOptions {
-  readonly key: ControlKey;
+  /** May change: peers whose key is no longer accepted are then closed, some at a time, and connect again. */
+  readonly key: ControlKeys;
   /** Clients of another cluster are refused. */
   readonly cluster: string;
   /** Name of this node, told to clients. */
@@ -33,11 +34,17 @@ export interface BoundControlServer extends ControlServer {
   endpoints(): readonly Endpoint[];
 }
 
+/** Peers closed at once when their key is dropped, and the pause before the next ones. */
+const dropSlice = 64;
+const dropPauseMs = 100;
+
 /** What is known of a connection before its hello. */
 interface Arrival {
   readonly raw: net.Socket;
   readonly remote: string;
   readonly local: boolean;
+  /** Of the key that was proved; empty on the unix socket. */
+  readonly keyId: string;
 }
 
 export function createControlServer(options: ControlServerOptions): BoundControlServer {
@@ -45,7 +52,7 @@ export function createControlServer(options: ControlServerOptions): BoundControl
 }
 
 class Server implements BoundControlServer {
-  readonly #key: ControlKey;
+  readonly #key: ControlKeys;
   readonly #identity: PeerIdentity;
   readonly #log: Logger;
   readonly #clock: Clock;
@@ -60,7 +67,8 @@ class Server implements BoundControlServer {
   readonly #raws = new Set<net.Socket>();
   /** Those that belong to a peer. */
   readonly #peerRaws = new Set<net.Socket>();
-  readonly #peers = new Set<Peer>();
+  /** With the id of the key each has proved. */
+  readonly #peers = new Map<Peer, string>();
   readonly #peersByRemote = new Map<string, number>();
   readonly #stats: ControlServerStats = {
     accepted: 0,
@@ -93,6 +101,7 @@ class Server implements BoundControlServer {
       lines: this.#lines,
     };
     this.handle('ping', () => null);
+    this.#key.onChange?.(() => this.#closeDropped());
   }
 
   handle(method: string, handler: RequestHandler): void {
@@ -101,13 +110,17 @@ class Server implements BoundControlServer {
   }
 
   async listen(endpoint: Endpoint): Promise<void> {
-    const server = this.#listener((raw) => this.#greet({ raw, remote: remoteOf(raw), local: false }));
+    const server = this.#listener((raw) =>
+      this.#greet({ raw, remote: remoteOf(raw), local: false, keyId: '' }),
+    );
     this.#endpoints.push(await listenTcp(server, endpoint));
     await this.#keep(server);
   }
 
   async listenLocal(path: string): Promise<void> {
-    const server = this.#listener((raw) => this.#awaitHello({ raw, remote: 'local', local: true }, raw));
+    const server = this.#listener((raw) =>
+      this.#awaitHello({ raw, remote: 'local', local: true, keyId: '' }, raw),
+    );
     await listenUnix(server, path);
     await this.#keep(server);
   }
@@ -124,7 +137,7 @@ class Server implements BoundControlServer {
     this.#closing = true;
     const ends = [...this.#listeners].map(closeListener);
     this.#listeners.clear();
-    for (const peer of this.#peers) peer.close('the node closes its control channel');
+    for (const peer of this.#peers.keys()) peer.close('the node closes its control channel');
     for (const raw of this.#raws) {
       ends.push(new Promise((resolve) => raw.once('close', () => resolve())));
       if (!this.#peerRaws.has(raw)) raw.destroy();
@@ -175,7 +188,7 @@ class Server implements BoundControlServer {
     const { remote } = arrival;
     switch (result.kind) {
       case 'secure':
-        this.#awaitHello(arrival, result.stream);
+        this.#awaitHello({ ...arrival, keyId: result.keyId }, result.stream);
         return;
       case 'key-refused': {
         this.#stats.refusedKey += 1;
@@ -183,7 +196,7 @@ class Server implements BoundControlServer {
           result.theirId === undefined ? 'it cannot prove our key' : `its key id is ${result.theirId}`;
         this.#tell(
           remote,
-          `refused ${remote}: our key id is ${this.#key.id}, ${theirs}; copy the same key file to both nodes`,
+          `refused ${remote}: our key id is ${this.#key.presented.id}, ${theirs}; copy the same key file to both nodes`,
         );
         return;
       }
@@ -219,7 +232,12 @@ class Server implements BoundControlServer {
       link.end('protocol', 'a hello without cluster and node');
       return undefined;
     }
-    const refusal = this.#refusal(identity, arrival.remote);
+    const refusal = this.#accepts(arrival)
+      ? this.#refusal(identity, arrival.remote)
+      : new HeadgateError(
+          'HEADGATE_CONTROL_KEY_MISMATCH',
+          `key id ${arrival.keyId} is not accepted any more`,
+        );
     if (refusal !== undefined) {
       this.#tell(arrival.remote, `refused ${identity.node} at ${arrival.remote}: ${refusal.message}`);
       link.send({ kind: 'error', id: frame.id, method: '', body: toWire(refusal) });
@@ -229,11 +247,22 @@ class Server implements BoundControlServer {
     }
     this.#waiting.leave(arrival.raw);
     const peer = new Peer({ ...arrival, identity, id: this.#nextPeerId++ }, link, this.#context);
-    this.#peers.add(peer);
+    this.#peers.set(peer, arrival.keyId);
     this.#peerRaws.add(arrival.raw);
     this.#peersByRemote.set(peer.remote, (this.#peersByRemote.get(peer.remote) ?? 0) + 1);
     link.send({ kind: 'response', id: frame.id, method: '', body: helloBody(this.#identity) });
     return peer;
+  }
+
+  #accepts({ local, keyId }: Pick<Arrival, 'local' | 'keyId'>): boolean {
+    return local || this.#key.accepted.some(({ id }) => id === keyId);
+  }
+
+  /** Whoever proved a key that is dropped has to prove another one; in slices, as the waiting room is bounded. */
+  #closeDropped(): void {
+    const dropped = [...this.#peers].filter(([{ local }, keyId]) => !this.#accepts({ local, keyId }));
+    for (const [peer] of dropped.slice(0, dropSlice)) peer.close('its key is not accepted any more');
+    if (dropped.length > dropSlice) this.#clock.after(dropPauseMs, () => this.#closeDropped(), true);
   }
 
   #refusal(identity: PeerIdentity, remote: string): HeadgateError | undefined {

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../address/index.ts';
 import type { Clock } from '../clock/index.ts';
-import { connectControl, type ControlConnection, type ControlKey } from '../control/index.ts';
+import { connectControl, type ControlConnection, type ControlKeys } from '../control/index.ts';
 import { isHeadgateError } from '../errors/index.ts';
 import { hearGeneration, withGeneration, type Generations } from './generations.ts';
 import type { Send } from './monitor.ts';
@@ -9,7 +9,7 @@ import { announceMethod, heartbeatMethod, readReply } from './reply.ts';
 
 /** Who asks, and with which key. */
 export interface ControlIdentity {
-  readonly key: ControlKey;
+  readonly key: ControlKeys;
   readonly cluster: string;
   readonly node: string;
   /** Hears which generation the target runs, and tells it ours. */

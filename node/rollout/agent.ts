@@ -6,17 +6,19 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Endpoint } from '../../lib/address/index.ts';
 import type { Clock, Timer } from '../../lib/clock/index.ts';
-import { ControlKey, type ControlPeer, type ControlServer } from '../../lib/control/index.ts';
+import { type ControlKeys, type ControlPeer, type ControlServer } from '../../lib/control/index.ts';
 import { describeError, HeadgateError } from '../../lib/errors/index.ts';
 import type { BeatPeer, Generations } from '../../lib/heartbeat/index.ts';
 import {
   formatProblem,
   parseTopology,
-  readSecret,
+  readSecrets,
+  type ClusterSecrets,
   type Topology,
   type TopologySource,
 } from '../../topology/index.ts';
 import { controlEndpoints } from '../control-endpoints.ts';
+import { idsOf } from '../rotation/keys.ts';
 import {
   afterFileChange,
   afterTake,
@@ -46,7 +48,7 @@ import {
   type RolloutStatus,
 } from './messages.ts';
 import { exchange, peerEndpoints } from './peers.ts';
-import { compareStamps, stampBody, type Stamp } from './stamp.ts';
+import { compareStamps, stampBody, stampInNote, type Stamp } from './stamp.ts';
 import type { HoldingStore } from './store.ts';
 
 /** Every so often, on average, a random peer is asked: directors, for one, hear of each other only so. */
@@ -64,7 +66,7 @@ const parallelAsks = 32;
 export interface RolloutAgentOptions {
   readonly source: TopologySource;
   readonly node: string;
-  readonly key: ControlKey;
+  readonly key: ControlKeys;
   readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly control: ControlServer;
   readonly log: Logger;
@@ -173,6 +175,24 @@ export class RolloutAgent {
     });
   }
 
+  /** The place that all nodes share has another text; with `note`, one that was rolled out. */
+  sharedChanged(topology: Topology, text: string, note: string | undefined): void {
+    const stamp = stampInNote(note, topology.hash);
+    if (stamp === undefined) {
+      this.fileChanged(topology, text);
+      return;
+    }
+    const order = compareStamps(stamp, this.#holding.stamp);
+    const { name } = this.#options.source;
+    // What was refused is told there; the store tells again what comes next.
+    if (order > 0) void this.#catchUp({ stamp, text }, `from ${name}`).catch(() => undefined);
+    else if (order < 0)
+      this.#log.warn(
+        `${name} holds generation ${stamp.generation}, older than ${this.#holding.stamp.generation}, which keeps running`,
+      );
+    else this.fileChanged(topology, text);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#look?.cancel();
@@ -198,7 +218,7 @@ export class RolloutAgent {
     this.#holding = holding;
     if (holding.local !== null)
       this.#log.warn(
-        `the file was changed by hand since generation ${holding.stamp.generation}: the change is this node's own until the next roll-out`,
+        `the ${this.#options.source.shared === undefined ? 'file' : 'text in etcd'} was changed by hand since generation ${holding.stamp.generation}: the change belongs to no generation until the next roll-out`,
       );
     this.#topology = topology;
     if (!isSame) await this.#apply(topology);
@@ -363,14 +383,16 @@ export class RolloutAgent {
   }
 
   async #checkSecret(topology: Topology): Promise<void> {
-    let id: string;
+    let secrets: ClusterSecrets;
     try {
-      ({ id } = ControlKey.fromSecret(await readSecret(topology.secret, this.#options.env)));
+      secrets = await readSecrets(topology.secret, this.#options.env);
     } catch (cause) {
       throw new HeadgateError('HEADGATE_ROLLOUT_SECRET', 'its secret cannot be read here', { cause });
     }
-    if (id === this.#options.key.id) return;
-    const message = `the secret it names has key id ${id}, the one in use ${this.#options.key.id}`;
+    const ids = Object.values(idsOf(secrets)) as readonly string[];
+    const { presented, accepted } = this.#options.key;
+    if (accepted.some(({ id }) => ids.includes(id))) return;
+    const message = `the secret it names has key id ${ids[0]}, the one in use ${presented.id}`;
     throw new HeadgateError('HEADGATE_ROLLOUT_SECRET', message);
   }
 

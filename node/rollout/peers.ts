@@ -1,6 +1,6 @@
 /** Asking other nodes which roll-out they hold. */
 import { sameEndpoint, type Endpoint } from '../../lib/address/index.ts';
-import { connectControl, type ControlKey } from '../../lib/control/index.ts';
+import { connectControl, type ControlKeys } from '../../lib/control/index.ts';
 import type { Topology } from '../../topology/index.ts';
 import { controlEndpoints } from '../control-endpoints.ts';
 import { exchangeMethod, offerMethod, readExchange, type Offer } from './messages.ts';
@@ -10,7 +10,7 @@ import { compareStamps, stampBody } from './stamp.ts';
 const askMs = 1_500;
 
 export interface PeerAccess {
-  readonly key: ControlKey;
+  readonly key: ControlKeys;
   readonly cluster: string;
   readonly node: string;
 }

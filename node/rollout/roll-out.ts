@@ -23,7 +23,7 @@ import {
   switchMethod,
   tooLarge,
 } from './messages.ts';
-import { compareStamps, nextStamp, stampBody, type Stamp } from './stamp.ts';
+import { compareStamps, newerStamp, nextStamp, stampBody, type Stamp } from './stamp.ts';
 import {
   addressesOf,
   addressId,
@@ -55,6 +55,13 @@ export interface RolloutOptions {
   readonly base?: Stamp;
   readonly by: string;
   readonly connect: ConnectNode;
+  /** The roll-out that a store shared by all nodes holds. */
+  readonly stored?: Stamp;
+  /**
+   * Writes the topology where all nodes read it, once every node has staged it. This, not the first switch, is then
+   * the decision. Rejects when somebody else was quicker: nobody switches.
+   */
+  readonly commit?: (stamp: Stamp, text: string) => Promise<void>;
   /** Nodes to be left out although they are up. */
   readonly skip?: ReadonlySet<string>;
   /** How long health is watched after the switch; 0: not at all, and nothing is rolled back. */
@@ -121,7 +128,7 @@ class Rollout {
 
   async run(): Promise<RolloutResult> {
     const { candidate, base, by, random = Math.random } = this.#options;
-    const found = newestStamp(this.#nodes);
+    const found = newerStamp(newestStamp(this.#nodes), this.#options.stored);
     this.#refuseOthers(found, base);
     const old = await this.#oldText(found);
     const targets = this.#targets();
@@ -129,6 +136,7 @@ class Rollout {
     this.#tell({ kind: 'begins', stamp, nodes: targets.length });
     for (const node of this.#nodes) this.#tellIfSkipped(node, targets);
     await this.#stageAll(targets, { stamp, base: found, text: candidate.text, by });
+    await this.#commit(stamp);
     const switched = await this.#switchAll(stamp);
     const atMs = performance.now();
     this.#offerToOthers(stamp);
@@ -154,6 +162,7 @@ class Rollout {
       running: candidate.topology,
       candidate: { topology: this.#options.running, text: old },
       base: stamp,
+      stored: stamp,
       // Whoever is gone because of the new topology must not keep the old one from coming back.
       skip: new Set([...(this.#options.skip ?? []), ...late, ...this.#silent(why)]),
       watchMs: 0,
@@ -275,6 +284,21 @@ class Rollout {
           cause,
         },
       );
+    }
+  }
+
+  async #commit(stamp: Stamp): Promise<void> {
+    const { commit, candidate } = this.#options;
+    if (commit === undefined) return;
+    const renewal = this.#renew(this.#staged, stamp.id);
+    try {
+      await commit(stamp, candidate.text);
+    } catch (error) {
+      const { id } = stamp;
+      await Promise.all(this.#staged.map((node) => this.#quietly(node, abortMethod, { id })));
+      throw error;
+    } finally {
+      renewal.cancel();
     }
   }
 

@@ -35,6 +35,11 @@ export function compareStamps(one: Stamp, other: Stamp): number {
   return one.id < other.id ? -1 : 1;
 }
 
+/** The newer of two. */
+export function newerStamp(one: Stamp, other: Stamp | undefined): Stamp {
+  return other !== undefined && compareStamps(other, one) > 0 ? other : one;
+}
+
 /** Reads a stamp that came over the wire or from disk; undefined when it is none. */
 export function readStamp(value: unknown): Stamp | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
@@ -43,6 +48,22 @@ export function readStamp(value: unknown): Stamp | undefined {
   if (typeof id !== 'string' || !/^[0-9a-f-]{0,64}$/.test(id)) return undefined;
   if (typeof hash !== 'string' || !/^[0-9a-f]{0,64}$/.test(hash)) return undefined;
   return { generation, id, hash };
+}
+
+/** The stamp in a note that was stored with a topology; undefined when it is none, or of another topology. */
+export function stampInNote(note: string | undefined, hash: string): Stamp | undefined {
+  if (note === undefined) return undefined;
+  try {
+    const stamp = readStamp(JSON.parse(note));
+    return stamp?.hash === hash ? stamp : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The note to store with a topology. */
+export function noteOf(stamp: Stamp): string {
+  return JSON.stringify(stampBody(stamp));
 }
 
 export function stampBody({ generation, id, hash }: Stamp): Json {

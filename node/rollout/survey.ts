@@ -1,5 +1,5 @@
 /** One look at every node of a roll-out: what it holds and how it is. The connections stay for what follows. */
-import { connectControl, type ControlConnection, type ControlKey } from '../../lib/control/index.ts';
+import { connectControl, type ControlConnection, type ControlKeys } from '../../lib/control/index.ts';
 import { describeError } from '../../lib/errors/index.ts';
 import type { Topology } from '../../topology/index.ts';
 import { controlEndpoints, type NodeAddress } from '../control-endpoints.ts';
@@ -8,7 +8,7 @@ import { stateMethod, stampOf, type RolloutStatus } from './messages.ts';
 import { compareStamps, unstamped, type Stamp } from './stamp.ts';
 
 export interface ClusterAccess {
-  readonly key: ControlKey;
+  readonly key: ControlKeys;
   readonly cluster: string;
   /** Who asks, told to the nodes. */
   readonly by: string;

@@ -85,3 +85,16 @@ test('a demanded mode that does not work keeps what runs, and stands where nothi
   const kept = choose({ topology: tun, lacks, running: new Map([['chat', 'proxy']]) });
   t.like(kept, { mode: 'proxy', lack: { reason: 'no privileges', cure: 'run as root' } });
 });
+
+test('a change that would end connections waits, and comes when they have ended', (t) => {
+  const proxied = topology([b1], [service('chat', { forwarding: 'proxy', listen })]);
+  const running = new Map([['chat', 'fullnat']] as const);
+  const held = () => ({ reason: 'they would end', cure: 'wait' });
+  t.deepEqual(choose({ topology: proxied, running, held }), {
+    mode: 'fullnat',
+    why: 'proxy must wait: they would end',
+    settled: false,
+    lack: { reason: 'they would end', cure: 'wait' },
+  });
+  t.like(choose({ topology: proxied, running, held: () => undefined }), { mode: 'proxy', settled: true });
+});

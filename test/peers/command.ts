@@ -10,6 +10,9 @@ import { until } from '../until.ts';
 /** Daemons live in sbin, which is not in the path of everybody. */
 const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin'];
 
+/** Starts a program on another host; whether it listens is for the caller to find out. */
+export type StartElsewhere = (argv: readonly string[]) => Promise<Program>;
+
 /** Path of a command, or undefined when it is not installed. */
 export function findCommand(name: string): string | undefined {
   return folders.map((folder) => path.join(folder, name)).find((file) => isAllowed(file, constants.X_OK));

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
 import { startProgram, type Program, type Teardown } from '../processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { command, probeCommands, untilListening } from './command.ts';
+import { command, probeCommands, untilListening, type StartElsewhere } from './command.ts';
 
 export const haproxyMissing = probeCommands('haproxy');
 
@@ -14,7 +14,12 @@ export async function startHaproxy(
   {
     upstreams,
     acceptProxy = false,
-  }: { readonly upstreams: readonly Endpoint[]; readonly acceptProxy?: boolean },
+    start,
+  }: {
+    readonly upstreams: readonly Endpoint[];
+    readonly acceptProxy?: boolean;
+    readonly start?: StartElsewhere;
+  },
 ): Promise<Program> {
   const folder = await temporaryFolder(t, {
     'haproxy.cfg': [
@@ -37,7 +42,8 @@ export async function startHaproxy(
     ].join('\n'),
   });
   const config = path.join(folder, 'haproxy.cfg');
-  const program = await startProgram(t, [command('haproxy'), '-db', '-f', config]);
-  await untilListening(program, at);
+  const argv = [command('haproxy'), '-db', '-f', config];
+  const program = await (start?.(argv) ?? startProgram(t, argv));
+  if (start === undefined) await untilListening(program, at);
   return program;
 }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
 import { startProgram, type Program, type Teardown } from '../processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { command, probeCommands, untilListening } from './command.ts';
+import { command, probeCommands, untilListening, type StartElsewhere } from './command.ts';
 
 const streamModule = '/usr/lib/nginx/modules/ngx_stream_module.so';
 
@@ -44,9 +44,14 @@ export function startNginxStream(
   {
     upstreams,
     acceptProxy = false,
-  }: { readonly upstreams: readonly Endpoint[]; readonly acceptProxy?: boolean },
+    start,
+  }: {
+    readonly upstreams: readonly Endpoint[];
+    readonly acceptProxy?: boolean;
+    readonly start?: StartElsewhere;
+  },
 ): Promise<Nginx> {
-  return startNginx(t, at, [
+  const sections = [
     `load_module ${streamModule};`,
     'stream {',
     `  log_format seen '$proxy_protocol_addr $proxy_protocol_port $upstream_addr';`,
@@ -59,10 +64,16 @@ export function startNginxStream(
     '    proxy_pass tier3;',
     '  }',
     '}',
-  ]);
+  ];
+  return startNginx(t, at, sections, start);
 }
 
-async function startNginx(t: Teardown, at: Endpoint, sections: readonly string[]): Promise<Nginx> {
+async function startNginx(
+  t: Teardown,
+  at: Endpoint,
+  sections: readonly string[],
+  start?: StartElsewhere,
+): Promise<Nginx> {
   const lines = [
     // A module is loaded before anything else may stand in the file.
     ...sections.filter((line) => line.startsWith('load_module')),
@@ -77,8 +88,9 @@ async function startNginx(t: Teardown, at: Endpoint, sections: readonly string[]
   const folder = await temporaryFolder(t, { 'nginx.conf': lines.join('\n') });
   const config = path.join(folder, 'nginx.conf');
   // -e: the compiled-in log file would be opened before the configuration is read.
-  const program = await startProgram(t, [command('nginx'), '-p', folder, '-e', 'stderr', '-c', config]);
-  await untilListening(program, at);
+  const argv = [command('nginx'), '-p', folder, '-e', 'stderr', '-c', config];
+  const program = await (start?.(argv) ?? startProgram(t, argv));
+  if (start === undefined) await untilListening(program, at);
   return {
     program,
     // A file: standard output is a socket here, which nginx cannot open by its path.

@@ -19,13 +19,16 @@ import { linkChain } from './link-chain.ts';
 
 export interface WatchHandlers {
   /** A valid topology whose content hash (or place of the secret) differs from the last one told. */
-  onTopology(topology: Topology, warnings: readonly Problem[], text: string): void;
+  onTopology(topology: Topology, warnings: readonly Problem[], text: string, note?: string): void;
   /** The file is invalid or gone; the last good topology stays. Told once per text, and at every reload. */
   onProblems(problems: readonly Problem[]): void;
   /** The file is valid and means what was told last: repaired after problems, or reloaded. */
   onUnchanged?(topology: Topology): void;
   /** The kernel does not report changes (told once): from now on only polling does. */
   onUnwatchable?(error: HeadgateError): void;
+  /** The store that the nodes share does not answer (told once), or answers again. */
+  onAway?(error: HeadgateError): void;
+  onBack?(): void;
 }
 
 export interface WatchOptions {

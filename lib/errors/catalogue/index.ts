@@ -5,6 +5,7 @@ import { cliErrors } from './cli.ts';
 import { controlErrors } from './control.ts';
 import { directorErrors } from './director.ts';
 import type { CatalogueEntry } from './entry.ts';
+import { etcdErrors } from './etcd.ts';
 import { heartbeatErrors } from './heartbeat.ts';
 import { hostErrors } from './host.ts';
 import { linuxErrors } from './linux.ts';
@@ -23,6 +24,7 @@ export type { CatalogueEntry } from './entry.ts';
 const parts = {
   ...topologyErrors,
   ...controlErrors,
+  ...etcdErrors,
   ...heartbeatErrors,
   ...linuxErrors,
   ...netlinkErrors,

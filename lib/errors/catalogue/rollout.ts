@@ -63,6 +63,38 @@ export const rolloutErrors = part({
     meaning: 'The change would close established connections.',
     cure: 'drain first and wait, or add --accept-loss',
   },
+  HEADGATE_ROTATION_ENV: {
+    meaning:
+      'A secret in an environment variable cannot be rotated from here: a process cannot change where it was set.',
+    cure: 'set the variable to "OLD next NEW" on every host and restart one node after the other, then to "NEW previous OLD", then to NEW; or name a key file',
+  },
+  HEADGATE_ROTATION_BUSY: {
+    meaning: 'Another change of the secret was begun and is not finished.',
+    cure: 'finish it where it was begun, with the same command',
+  },
+  HEADGATE_ROTATION_ELSEWHERE: {
+    meaning:
+      'A node holds a key that the key file here does not: the secret is being changed from another host.',
+    cure: 'run the command there, or copy the key file of that node here (mode 0600) and run it again',
+  },
+  HEADGATE_ROTATION_STEP: {
+    meaning:
+      'A node does not take a step of the change of the secret; every node still accepts what the others present.',
+    cure: 'cure what it says, then run the same command again: it goes on from there',
+  },
+  HEADGATE_ROTATION_WAITS: {
+    meaning:
+      'Every node that answers presents the new secret; the old one stays accepted for nodes that are away.',
+    cure: 'start them and run the same command again, or leave them out with --skip NODE: they then need the new key file by hand',
+  },
+  HEADGATE_ROTATION_REQUEST: {
+    meaning: 'A request of a change of the secret is not as it should be.',
+    cure: 'run the same headgate version on every node',
+  },
+  HEADGATE_ROLLOUT_PLACE: {
+    meaning: 'The nodes take their topology from etcd, and the roll-out was not told so.',
+    cure: 'add --cluster with the address in etcd, or set HEADGATE_TOPOLOGY to it',
+  },
   HEADGATE_ROLLOUT_FILE_DIFFERS: {
     meaning: 'The file is not what the cluster runs, so editing it would also bring its other differences.',
     cure: 'write what runs with headgate topology show --text, or use --file-only and then plan and apply',

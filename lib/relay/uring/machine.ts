@@ -7,7 +7,7 @@ import {
   OperationTable,
   packHigh,
   packLow,
-  prepareCancelDescriptor,
+  prepareCancelAll,
   prepareClose,
   prepareSetSocketOption,
   Ring,
@@ -124,9 +124,17 @@ export class Machine {
     return this.#constants.address + constantAt.probes;
   }
 
-  /** Ends a socket with RST: what is under way is cancelled. The slot is free for the next request. */
-  resetSocket(row: number, socket: number): void {
-    prepareCancelDescriptor(this.order(row), direct(socket)).skipSuccess();
+  /**
+   * Ends a socket with RST: what is under way is cancelled, a connect too when `connectKind` names it. The slot is free for the
+   * next request. Each is cancelled by its user data, which the kernel looks up; by descriptor it would walk over everything under
+   * way on the ring. Before the row is released: the generation is part of the user data.
+   */
+  resetSocket(row: number, socket: number, connectKind?: number): void {
+    const side = socket & 1;
+    this.#cancel(row, kinds.receive | side);
+    this.#cancel(row, kinds.send | (side ^ 1));
+    this.#cancel(row, kinds.watch | side);
+    if (connectKind !== undefined) this.#cancel(row, connectKind);
     const linger = this.#constants.address + constantAt.linger;
     prepareSetSocketOption(this.order(row), direct(socket), SOL_SOCKET, SO_LINGER, linger, 8).skipSuccess();
     this.releaseSocket(row, socket);
@@ -141,5 +149,10 @@ export class Machine {
   close(): void {
     this.loop.close();
     this.ring.close();
+  }
+
+  #cancel(row: number, kind: number): void {
+    const high = packHigh(this.table.generation(row));
+    prepareCancelAll(this.order(row), packLow(kind, row), high).skipSuccess();
   }
 }

@@ -22,6 +22,8 @@ export class UringOpening extends Opening {
   /** Payload that came early; the carrier bounds it. */
   readonly #held: Buffer[] = [];
   #endpoint: Endpoint | undefined;
+  /** Of the connect under way. */
+  #attempt = 0;
   /** What failed before the connect, which is only cancelled then. */
   #failure: Error | undefined;
 
@@ -46,7 +48,7 @@ export class UringOpening extends Opening {
     const { machine } = this.#core;
     const row = this.#row;
     const socket = 2 * row + 1;
-    const attempt = this.tries;
+    const attempt = (this.#attempt = this.tries);
     // Encoded first, for these throw.
     const remote = sockaddrOf(endpoint);
     const local = localAddress === undefined ? undefined : encodeSockaddr({ host: localAddress, port: 0 });
@@ -85,7 +87,7 @@ export class UringOpening extends Opening {
   protected override dropDestination(): void {
     if (this.#endpoint === undefined) return;
     this.#endpoint = undefined;
-    this.#core.machine.resetSocket(this.#row, 2 * this.#row + 1);
+    this.#core.machine.resetSocket(this.#row, 2 * this.#row + 1, kinds.connect | this.#attempt);
   }
 
   protected override resetClient(): void {

@@ -1,7 +1,8 @@
 import { pino } from 'pino';
-import type { ExecutionContext } from 'ava';
-import { RawPlane, whyNotRaw, type RawPlaneOptions } from '../../../director/raw/index.ts';
+import test, { type ExecutionContext } from 'ava';
+import { RawPlane, rawLack, whyNotRaw, type RawPlaneOptions } from '../../../director/raw/index.ts';
 import { isHeadgateError } from '../../../lib/errors/index.ts';
+import type { FlowReport } from '../../../lib/flow-report/index.ts';
 import { IPPROTO_RAW } from '../../../lib/linux/index.ts';
 import { buildPacket, ipBytes, TcpFlag } from '../../../lib/packet/index.ts';
 import { openRawSocket } from '../../../lib/raw-socket/index.ts';
@@ -66,12 +67,14 @@ planeTest(
     const found = plane.find('chat', { host: client, port: 1 })!;
     t.deepEqual([found.mode, found.state, found.confirmed], ['tun', 'established', false]);
     t.deepEqual(plane.flows(10), [{ service: 'chat', client: `${client}:1`, balancer: found.balancer }]);
-    const word = { service: 'chat', confirmed: [], disowned: [] };
+    const word = { service: 'chat', confirmed: [], disowned: [], listing: 'none' } as const;
+    const report = (balancer: string, change: Partial<FlowReport>) =>
+      plane.report(balancer, { ...word, balancer, ...change });
     const clients = [{ address: ipBytes(client), port: 1 }];
     const other = found.balancer.startsWith('b1') ? 'b2@127.0.1.2' : 'b1@127.0.1.1';
-    plane.report(other, { ...word, confirmed: clients });
+    report(other, { confirmed: clients });
     t.false(plane.find('chat', { host: client, port: 1 })!.confirmed, 'another one has nothing to say');
-    plane.report(found.balancer, { ...word, confirmed: clients });
+    report(found.balancer, { confirmed: clients });
     t.true(plane.find('chat', { host: client, port: 1 })!.confirmed);
     t.deepEqual(plane.stats().balancers, { [found.balancer]: 1 });
 
@@ -81,7 +84,7 @@ planeTest(
     await until(() => plane.stats().refusedFull === 1, 'the new one to be refused');
     clock.advance(2_000);
     t.false(drained);
-    plane.report(found.balancer, { ...word, disowned: clients });
+    report(found.balancer, { disowned: clients });
     t.is(plane.find('chat', { host: client, port: 1 }), undefined);
     clock.advance(2_000);
     await draining;
@@ -108,3 +111,41 @@ planeTest(
     await until(() => plane.stats().services['chat']?.refusedNoBalancer === 1, 'the SYN to be refused');
   },
 );
+
+planeTest('in tun a full listing restores what it names and disowns the rest of its balancer', async (t) => {
+  const { plane } = open(t);
+  await plane.apply(table(topology(nodes, [chat])));
+  const word = { service: 'chat', disowned: [], confirmed: [] };
+  const report = (balancer: string, change: Pick<FlowReport, 'listing'> & Partial<FlowReport>) =>
+    plane.report(balancer, { ...word, balancer, ...change });
+  const clients = (...ports: number[]) => ports.map((port) => ({ address: ipBytes(client), port }));
+  const owners = () => plane.flows(10).map((flow) => `${flow.client} ${flow.balancer.slice(0, 2)}`);
+  report('b1@127.0.1.1', { listing: 'none', confirmed: clients(1, 2) });
+  report('b2@127.0.1.2', { listing: 'none', confirmed: clients(3) });
+  t.deepEqual(owners(), [`${client}:1 b1`, `${client}:2 b1`, `${client}:3 b2`]);
+  report('b1@127.0.1.1', { listing: 'begin', confirmed: clients(2) });
+  report('b1@127.0.1.1', { listing: 'none', disowned: clients(3) });
+  t.is(owners().length, 3);
+  report('b1@127.0.1.1', { listing: 'end', confirmed: clients(4) });
+  t.deepEqual(owners(), [`${client}:2 b1`, `${client}:3 b2`, `${client}:4 b1`]);
+  t.true(plane.find('chat', { host: client, port: 4 })?.confirmed);
+});
+
+test('what the plane raw lacks is one line with its cure', (t) => {
+  const own = new Set([vip]);
+  const away = service('away', { forwarding: 'fullnat', listen: { host: '192.0.2.1', port: 9000 } });
+  t.is(
+    rawLack(topology(nodes, [{ ...chat, forwarding: 'fullnat' }]), own, () => undefined),
+    undefined,
+  );
+  t.like(
+    rawLack(topology(nodes, [chat, away]), own, () => undefined),
+    {
+      cure: 'ip address add 192.0.2.1 dev <interface>',
+    },
+  );
+  t.like(
+    rawLack(topology(nodes, [chat]), own, () => 'not permitted'),
+    { reason: 'not permitted' },
+  );
+});

@@ -228,6 +228,7 @@ kernelTest(
       t.deepEqual(flowIn(flows, 1), entry({ ...proxyOwner, lastAck: 7 }));
       t.deepEqual(flowIn(flows, 2), entry({ ...proxyOwner, lastSeen: 9 }));
       t.is(disownFlows(path, proxyOwner, keys), 2);
+      t.deepEqual([...flows.keys()], []);
     });
   },
   needs,
@@ -313,7 +314,7 @@ kernelTest(
 );
 
 kernelTest(
-  'disowned flows go, unless they are opening or belong to another balancer',
+  'disowned flows become evictable and closing, unless they are opening or belong to another balancer',
   async (t) => {
     await withDataPath((path) => {
       const { flows, flows_new: fresh } = path.maps;
@@ -322,12 +323,33 @@ kernelTest(
       fresh.update(key(3), encodeFlow(entry({ state: FlowState.Opening })));
       flows.update(key(4), encodeFlow(entry({ balancer: 3 })));
       flows.update(key(5), encodeFlow(entry({ generation: 2 })));
-      t.is(disownFlows(path, owner, [1, 2, 3, 4, 5, 6].map(key)), 2);
+      fresh.update(key(6), encodeFlow(entry({ lastAck: 7 })));
+      t.is(disownFlows(path, owner, [1, 2, 3, 4, 5, 6, 7].map(key)), 2);
       t.is(flowIn(flows, 1), undefined);
-      t.is(flowIn(fresh, 2), undefined);
-      t.truthy(flowIn(fresh, 3));
+      t.deepEqual(flowIn(fresh, 1), entry({ state: FlowState.Closing }));
+      t.deepEqual(flowIn(fresh, 2), entry({ state: FlowState.Closing }));
+      t.deepEqual(flowIn(fresh, 3), entry({ state: FlowState.Opening }));
+      t.deepEqual(flowIn(fresh, 6), entry({ state: FlowState.Closing, lastAck: 7 }));
       t.truthy(flowIn(flows, 4));
       t.truthy(flowIn(flows, 5));
+      t.is(disownFlows(path, owner, [1, 2, 3, 6].map(key)), 0, 'once is enough');
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'a client that is back with the same port before its old connection was disowned stays where its SYN went',
+  async (t) => {
+    await withDataPath((path) => {
+      const { flows, flows_new: fresh } = path.maps;
+      flows.update(key(1), encodeFlow(entry()));
+      // The SYN followed the entry and changed nothing; then the end of the old connection is told.
+      t.is(disownFlows(path, owner, [key(1)]), 1);
+      t.is(flowIn(fresh, 1)?.balancer, owner.balancer, 'where data goes meanwhile');
+      t.like(confirmFlows(path, owner, [key(1)], 9), { moved: 1, restored: 0 });
+      t.deepEqual(flowIn(flows, 1), entry());
+      t.is(flowIn(fresh, 1), undefined);
     });
   },
   needs,

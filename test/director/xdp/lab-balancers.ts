@@ -15,7 +15,7 @@ export function labScript(name: string): string[] {
 }
 
 /** A bpf file system that all hosts see; pins live as long as it. */
-export function labBpffs(t: ExecutionContext): string {
+export function labBpffsRoot(t: ExecutionContext): string {
   const answer = ownNamespaces();
   if (!answer.available) throw new Error(answer.reason);
   const root = temporaryDirectory();
@@ -24,7 +24,12 @@ export function labBpffs(t: ExecutionContext): string {
     unmountBpffs(root);
     rmSync(dirname(root), { recursive: true });
   });
-  return join(root, 'd1');
+  return root;
+}
+
+/** A directory on such a file system for one director. */
+export function labBpffs(t: ExecutionContext): string {
+  return join(labBpffsRoot(t), 'd1');
 }
 
 /** A balancer as dr wants it: owns the VIP without telling anybody. */

@@ -22,7 +22,7 @@ test('a connection uses TLS 1.3 with a pre-shared key and ECDHE, and no certific
   const { clientHandshake } = await import('../../../lib/control/client-handshake.ts');
   const { connectTcp } = await import('../../../lib/control/connect-tcp.ts');
   const socket = await connectTcp(endpoint, { timeoutMs: 10_000 });
-  const stream = await clientHandshake({ socket, key, name: 'here', greetingBytes: 64 });
+  const stream = await clientHandshake({ socket, keys: key, name: 'here', greetingBytes: 64 });
   t.teardown(() => stream.destroy());
   t.is(stream.getProtocol(), 'TLSv1.3');
   t.is(stream.getCipher().name, 'TLS_AES_128_GCM_SHA256');

@@ -1,0 +1,171 @@
+/** The whole run over headgate itself. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeStatus, statusOf, untilState, viewsOf } from '../../test/system/cluster-view.ts';
+import { until } from '../../test/until.ts';
+import { BenchCluster, type RunOptions } from './cluster.ts';
+import { Loads } from './loads.ts';
+import { planRun, port } from './plan.ts';
+import type { Progress } from './progress.ts';
+import { faultsOf, serverFaults, type RunResult } from './result.ts';
+import { Run, type RunSettings } from './run.ts';
+import { Stack } from './stack.ts';
+
+/** The rest connects while a balancer is added. */
+const firstShare = 0.95;
+/** Longer than a process takes to start on a busy machine. */
+const growthSeconds = 20;
+const renewShare = 0.02;
+const patienceMs = 60_000;
+
+export async function runHeadgate(
+  connections: number,
+  settings: RunSettings,
+  options: RunOptions,
+  progress: Progress,
+): Promise<RunResult> {
+  const stack = new Stack();
+  try {
+    const plan = planRun(connections);
+    progress.part(
+      `${plan.clients.length} client hosts, 1 director (${options.forwarding}), ${plan.balancers.length - 1} balancers, ${plan.servers.length} chat servers`,
+    );
+    const { lab, cluster } = await BenchCluster.start(stack, plan, options);
+    const loads = await Loads.start(lab, plan.clients);
+    for (const { name } of [...plan.balancers.slice(0, -1), ...plan.servers])
+      await untilState(cluster, name, 'up');
+    const run = new Run(loads, cluster, settings, progress);
+    try {
+      const result = await measure(cluster, run, options);
+      if (result.faults.length > 0) for (const text of cluster.complaints()) progress.note(text);
+      return result;
+    } catch (error) {
+      for (const text of cluster.complaints()) progress.note(text);
+      throw error;
+    }
+  } finally {
+    await stack.undo();
+  }
+}
+
+async function measure(cluster: BenchCluster, run: Run, options: RunOptions): Promise<RunResult> {
+  const { plan } = cluster;
+  const established = await run.establish(firstShare);
+  const idleCpu = await run.idle();
+  const talk = await run.talk(idleCpu);
+  const push = await run.push();
+  const growth = await grow(cluster, run);
+  const kill = await run.killServer();
+  const drain = await drainBalancer(cluster, run);
+  const unanswered = await run.loads.quiet();
+  await run.push(1);
+  await run.part('the end');
+  const result = {
+    name: `headgate, ${options.forwarding}`,
+    connections: plan.connections,
+    processes: {
+      director: 1,
+      balancers: plan.balancers.length,
+      'chat servers': plan.servers.length,
+      clients: plan.clients.length,
+    },
+    ...established,
+    idleCpu,
+    talk,
+    push,
+    growth,
+    kill,
+    drain,
+    counts: await run.loads.counts(),
+    parts: run.parts,
+    pushesExpected: run.pushesExpected,
+    unanswered,
+  };
+  const servers = serverFaults(await cluster.chat.counts());
+  return { ...result, faults: [...faultsOf(result), ...drainFaults(drain), ...servers] };
+}
+
+function drainFaults({ newOnDrained }: NonNullable<RunResult['drain']>): string[] {
+  return newOnDrained === 0 ? [] : [`${newOnDrained} new connections on a draining balancer`];
+}
+
+/** Adds a balancer while clients connect. */
+async function grow(cluster: BenchCluster, run: Run): Promise<NonNullable<RunResult['growth']>> {
+  const { loads, progress } = run;
+  await run.part('a balancer is added while the rest connects');
+  const begun = performance.now();
+  const rest = loads.countTo(1) - loads.countTo(firstShare);
+  await loads.connect(firstShare, 1, rest / growthSeconds);
+  const { pid } = await cluster.addBalancer();
+  const msToReady = performance.now() - begun;
+  await until(() => takesClients(pid), {
+    describe: 'the new balancer to have clients',
+    timeoutMs: patienceMs,
+    everyMs: 5,
+  });
+  const msToFirstConnection = performance.now() - begun;
+  const goal = loads.countTo(1);
+  await loads.until(({ live }) => live === goal, 'the rest logged in', patienceMs, progress.counts);
+  return { msToReady, msToFirstConnection, talk: await run.latency() };
+}
+
+/** Whether a connection to the VIP, or from a director, is established in the namespace of this process. */
+function takesClients(pid: number): boolean {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return readFileSync(`/proc/${pid}/net/tcp`, 'utf8')
+    .split('\n')
+    .some((line) => {
+      const [, from, , state] = line.trim().split(/\s+/);
+      return from?.endsWith(local) === true && state === '01';
+    });
+}
+
+/** Drains the first balancer while clients come anew. */
+async function drainBalancer(cluster: BenchCluster, run: Run): Promise<NonNullable<RunResult['drain']>> {
+  const { loads, progress } = run;
+  const { name } = cluster.plan.balancers[0]!;
+  await run.part(`${name} drains`);
+  // Who leaves cannot answer; talking goes on afterwards.
+  await loads.quiet();
+  const begun = performance.now();
+  await cluster.drain(name);
+  await until(
+    async () => {
+      const views = viewsOf(await statusOf(cluster), name);
+      return views.length > 0 && views.every(({ draining }) => draining);
+    },
+    { describe: `the director to know that ${name} drains`, timeoutMs: patienceMs },
+  );
+  const msToDrain = performance.now() - begun;
+  const accepted = await acceptedBy(cluster, name);
+  const { established } = await loads.counts();
+  const renewed = await loads.renew(
+    Math.ceil(cluster.plan.connections * renewShare),
+    run.settings.perSecond / 2,
+  );
+  await loads.until(
+    ({ established: now, live }) => now >= established + renewed && live === loads.countTo(1),
+    'the clients that came anew logged in',
+    patienceMs,
+    progress.counts,
+  );
+  // Balancers tell their status a little later.
+  await sleep(1_000);
+  const after = await acceptedBy(cluster, name);
+  await loads.take('logins');
+  return {
+    msToDrain,
+    renewed,
+    newOnDrained: after.accepted - accepted.accepted,
+    keptOnDrained: after.connections,
+  };
+}
+
+async function acceptedBy(
+  cluster: BenchCluster,
+  name: string,
+): Promise<{ readonly accepted: number; readonly connections: number }> {
+  const status = nodeStatus(await statusOf(cluster), name);
+  if (status === undefined) throw new Error(`${name} does not answer`);
+  return status;
+}

@@ -1,0 +1,136 @@
+import { fileURLToPath } from 'node:url';
+import type { Lab } from '../../test/lab/index.ts';
+import { until } from '../../test/until.ts';
+import { addCounts, type CrowdCounts } from '../traffic/crowd-counts.ts';
+import { Histogram } from '../traffic/histogram.ts';
+import type { HistogramName, LoadRequests } from './load-process.ts';
+import type { ClientHost } from './plan.ts';
+import { port, vip } from './plan.ts';
+import { Remote } from './remote.ts';
+
+const script = fileURLToPath(new URL('load-process.js', import.meta.url));
+
+export type LoadCounts = CrowdCounts & { readonly waiting: number; readonly deaf: number };
+
+/** The client hosts as one. */
+export class Loads {
+  readonly pids: readonly number[];
+  readonly #hosts: readonly ClientHost[];
+  readonly #remotes: readonly Remote<LoadRequests>[];
+
+  private constructor(hosts: readonly ClientHost[], remotes: readonly Remote<LoadRequests>[]) {
+    this.#hosts = hosts;
+    this.#remotes = remotes;
+    this.pids = remotes.map(({ program }) => program.pid);
+  }
+
+  static async start(lab: Lab, hosts: readonly ClientHost[]): Promise<Loads> {
+    const remotes = hosts.map(async ({ name, sources, firstUser, count }) => {
+      const options = JSON.stringify({ to: { host: vip, port }, sources, firstUser, count });
+      const program = await lab.spawn(name, [process.execPath, script, options]);
+      await program.line(/^ready/);
+      return new Remote<LoadRequests>(program);
+    });
+    return new Loads(hosts, await Promise.all(remotes));
+  }
+
+  /** Connects the clients between two shares of all, at a rate for all. */
+  async connect(from: number, to: number, perSecond: number): Promise<void> {
+    const rate = perSecond / this.#hosts.length;
+    await Promise.all(
+      this.#remotes.map((remote, index) => {
+        const { count } = this.#hosts[index]!;
+        return remote.ask('connect', Math.floor(from * count), Math.floor(to * count), rate);
+      }),
+    );
+  }
+
+  /** How many clients lie below this share. */
+  countTo(share: number): number {
+    return this.#hosts.reduce((sum, { count }) => sum + Math.floor(share * count), 0);
+  }
+
+  async renew(count: number, perSecond: number): Promise<number> {
+    const each = Math.floor(count / this.#remotes.length);
+    await this.#all('renew', each, perSecond / this.#remotes.length);
+    return each * this.#remotes.length;
+  }
+
+  talk(oneOf: number, everyMs: number): Promise<void> {
+    return this.#all('talk', oneOf, everyMs);
+  }
+
+  /** Stops talking and waits until nothing is under way; returns how many messages stay unanswered. */
+  async quiet(): Promise<number> {
+    await this.#all('quiet');
+    const end = performance.now() + 20_000;
+    for (;;) {
+      const { waiting } = await this.counts();
+      if (waiting === 0 || performance.now() > end) return waiting;
+      await new Promise((resolve) => void setTimeout(resolve, 50));
+    }
+  }
+
+  expectPush(seq: number): Promise<void> {
+    return this.#all('expectPush', seq);
+  }
+
+  doom(server: number): Promise<void> {
+    return this.#all('doom', server);
+  }
+
+  async counts(): Promise<LoadCounts> {
+    const all = await Promise.all(this.#remotes.map((remote) => remote.ask('counts')));
+    const total = (name: 'waiting' | 'deaf'): number => all.reduce((sum, counts) => sum + counts[name], 0);
+    const [waiting, deaf] = [total('waiting'), total('deaf')];
+    return { ...addCounts(all), waiting, deaf };
+  }
+
+  mark(): Promise<void> {
+    return this.#all('mark');
+  }
+
+  /** Takes the durations counted since the last time. */
+  async take(name: HistogramName): Promise<Histogram> {
+    const sum = new Histogram();
+    for (const remote of this.#remotes) {
+      sum.merge(await remote.ask('histogram', name));
+      await remote.ask('clear', name);
+    }
+    return sum;
+  }
+
+  /** Waits until the counts are as wanted; `tell` hears them meanwhile. */
+  async until(
+    isSo: (counts: LoadCounts) => boolean,
+    describe: string,
+    timeoutMs: number,
+    tell: (counts: LoadCounts) => void = () => undefined,
+  ): Promise<LoadCounts> {
+    let last: LoadCounts | undefined;
+    await until(
+      async () => {
+        last = await this.counts();
+        tell(last);
+        return isSo(last);
+      },
+      { describe, timeoutMs, everyMs: 200, hopeless: () => this.#ending() },
+    ).catch((error: unknown) => {
+      throw new Error(`${describe} did not come; the clients counted ${JSON.stringify(last)}`, {
+        cause: error,
+      });
+    });
+    return last!;
+  }
+
+  #ending(): string | undefined {
+    return this.#remotes.map(({ program }) => program.ending).find((ending) => ending !== undefined);
+  }
+
+  async #all<Name extends 'renew' | 'talk' | 'quiet' | 'expectPush' | 'doom' | 'mark'>(
+    name: Name,
+    ...args: Parameters<LoadRequests[Name]>
+  ): Promise<void> {
+    await Promise.all(this.#remotes.map((remote) => remote.ask(name, ...args)));
+  }
+}

@@ -1,0 +1,197 @@
+/** A run over a system: the parts that every system can do, and what it takes to do them. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nowUs } from '../traffic/chat-lines.ts';
+import type { ChatServers } from './chat-servers.ts';
+import type { Loads } from './loads.ts';
+import type { Progress } from './progress.ts';
+import { quantiles, type RunPart, type RunResult } from './result.ts';
+import {
+  cpuSeconds,
+  kernelMemory,
+  perUnit,
+  processMemory,
+  type ByTier,
+  type TierProcesses,
+} from './tiers.ts';
+
+/** What is measured: hosts between the clients and the chat servers, and these. */
+export interface System {
+  readonly tiers: readonly TierProcesses[];
+  readonly chat: ChatServers;
+}
+
+export interface RunSettings {
+  readonly perSecond: number;
+  readonly talkSeconds: number;
+}
+
+/** One of so many clients talks. */
+export const talkerOneOf = 5;
+export const talkEveryMs = 30_000;
+const idleSeconds = 5;
+const settleSeconds = 3;
+const pushes = 2;
+/** What a part may take beyond what it should. */
+const patienceMs = 60_000;
+
+export class Run {
+  readonly loads: Loads;
+  readonly progress: Progress;
+  readonly settings: RunSettings;
+  readonly #system: System;
+  #seq = 0;
+  #partBeganMs = 0;
+  #lost = 0;
+  pushesExpected = 0;
+  readonly parts: RunPart[] = [];
+
+  constructor(loads: Loads, system: System, settings: RunSettings, progress: Progress) {
+    this.loads = loads;
+    this.#system = system;
+    this.settings = settings;
+    this.progress = progress;
+  }
+
+  /** Begins a part of the run. What was lost in the last one is noted. */
+  async part(title: string): Promise<void> {
+    const now = performance.now();
+    const { lostUnexpected, reasons } = await this.loads.counts();
+    const last = this.parts.at(-1);
+    if (last !== undefined) {
+      last.seconds = (now - this.#partBeganMs) / 1_000;
+      last.lostUnexpected = lostUnexpected - this.#lost;
+    }
+    if (lostUnexpected > this.#lost) this.progress.note(`lost unexpectedly: ${JSON.stringify(reasons)}`);
+    this.#lost = lostUnexpected;
+    this.#partBeganMs = now;
+    this.parts.push({ title, seconds: 0, lostUnexpected: 0 });
+    this.progress.part(title);
+  }
+
+  /** Connects a share of the clients and measures what that takes. */
+  async establish(share: number): Promise<Pick<RunResult, 'establish' | 'bytesPerConnection'>> {
+    const { loads, progress } = this;
+    const { perSecond } = this.settings;
+    const goal = loads.countTo(share);
+    await sleep(settleSeconds * 1_000);
+    const [memory, kernel] = [this.#memory(), kernelMemory()];
+    const cpu = this.#cpu();
+    await this.part(`connecting ${goal} clients, ${perSecond} per second`);
+    await loads.connect(0, share, perSecond);
+    const timeoutMs = (goal / perSecond) * 1_000 + patienceMs;
+    const counts = await loads.until(
+      ({ live }) => live === goal,
+      'all clients logged in',
+      timeoutMs,
+      progress.counts,
+    );
+    const cpuPer1000 = perUnit(cpu, this.#cpu(), goal / 1_000);
+    await sleep(settleSeconds * 1_000);
+    const seconds = (counts.lastWelcomeUs - counts.firstWelcomeUs) / 1e6;
+    const login = quantiles(await loads.take('logins'));
+    return {
+      establish: { seconds, perSecond: goal / seconds, login, cpuPer1000 },
+      bytesPerConnection: {
+        process: perUnit(memory, this.#memory(), goal),
+        kernel: perUnit(kernel, kernelMemory(), goal),
+      },
+    };
+  }
+
+  async idle(): Promise<ByTier> {
+    await this.part('nobody talks');
+    const cpu = this.#cpu();
+    await sleep(idleSeconds * 1_000);
+    return perUnit(cpu, this.#cpu(), idleSeconds);
+  }
+
+  /** Starts talking, which goes on, and measures it for a while. */
+  async talk(idle: ByTier): Promise<RunResult['talk']> {
+    const { loads, progress } = this;
+    const { talkSeconds } = this.settings;
+    await this.part(`one of ${talkerOneOf} talks every ${talkEveryMs / 1_000} s`);
+    const [before, cpu, begun] = [await loads.counts(), this.#cpu(), performance.now()];
+    await loads.talk(talkerOneOf, talkEveryMs);
+    while (performance.now() - begun < talkSeconds * 1_000) {
+      await sleep(500);
+      progress.counts(await loads.counts());
+    }
+    const [after, used] = [await loads.counts(), perUnit(cpu, this.#cpu(), 1)];
+    const seconds = (performance.now() - begun) / 1_000;
+    const messages = after.told - before.told;
+    const busy = Object.entries(used).map(([tier, value]) => [tier, value - (idle[tier] ?? 0) * seconds]);
+    return {
+      messages,
+      latency: await this.latency(),
+      cpuPer1000: perUnit({}, Object.fromEntries(busy) as ByTier, messages / 1_000),
+    };
+  }
+
+  /** Latencies of messages since the last time. */
+  async latency(): Promise<RunResult['talk']['latency']> {
+    return quantiles(await this.loads.take('talks'));
+  }
+
+  /** Pushes to everybody; nobody may be connecting meanwhile. */
+  async push(times = pushes): Promise<RunResult['push']> {
+    const { loads, progress } = this;
+    await this.part('a push to everybody');
+    let messages = 0;
+    const cpu = this.#cpu();
+    for (let time = 0; time < times; time++) {
+      const { live } = await loads.counts();
+      await loads.expectPush(++this.#seq);
+      const told = await this.#system.chat.push(this.#seq, nowUs());
+      if (told !== live) throw new Error(`${live} clients are logged in, and servers pushed to ${told}`);
+      messages += told;
+      await loads.until(({ deaf }) => deaf === 0, 'the push to everybody', patienceMs, progress.counts);
+    }
+    this.pushesExpected += messages;
+    const cpuPer1000 = perUnit(cpu, this.#cpu(), messages / 1_000);
+    return { messages, cpuPer1000, latency: quantiles(await loads.take('pushes')) };
+  }
+
+  /** Kills the first chat server; its clients come back by themselves, all at once. */
+  async killServer(): Promise<NonNullable<RunResult['kill']>> {
+    const { loads, progress } = this;
+    const { chat } = this.#system;
+    const name = chat.first;
+    const { people } = await chat.server(name).ask('counts');
+    await this.part(`${name} is killed, with ${people} people`);
+    await loads.doom(Number(name.slice(1)));
+    await loads.mark();
+    const before = (await loads.counts()).lostExpected;
+    const cpu = this.#cpu();
+    const killedUs = nowUs();
+    chat.kill(name);
+    const goal = loads.countTo(1);
+    const counts = await loads.until(
+      ({ live, lostExpected }) => live === goal && lostExpected - before >= people,
+      'its clients logged in again',
+      patienceMs,
+      progress.counts,
+    );
+    const ms = (us: number): number => (us - killedUs) / 1_000;
+    return {
+      people,
+      lost: counts.lostExpected - before,
+      msToFirstTold: ms(counts.firstLossUs),
+      msToLastTold: ms(counts.lastLossUs),
+      msToRecover: ms(counts.lastWelcomeUs),
+      cpuPer1000: perUnit(cpu, this.#cpu(), people / 1_000),
+      talk: await this.latency(),
+    };
+  }
+
+  #cpu(): ByTier {
+    return cpuSeconds(this.#allTiers());
+  }
+
+  #memory(): ByTier {
+    return processMemory(this.#allTiers());
+  }
+
+  #allTiers(): readonly TierProcesses[] {
+    return [...this.#system.tiers, { tier: 'clients', pids: () => this.loads.pids }];
+  }
+}
