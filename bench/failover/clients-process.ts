@@ -33,8 +33,14 @@ for (let count = 0; count < Number(staying); count++) {
   const server = await stay();
   servers[server] = (servers[server] ?? 0) + 1;
 }
-const newcomers = new Newcomers(to, Number(perSecond), ({ begunMs, doneMs, server }) =>
-  tell({ what: 'came', begunMs: begunMs + monotonicMs, tookMs: doneMs - begunMs, server: server ?? null }),
+const newcomers = new Newcomers(to, Number(perSecond), ({ begunMs, doneMs, server, failure }) =>
+  tell({
+    what: 'came',
+    begunMs: begunMs + monotonicMs,
+    tookMs: doneMs - begunMs,
+    server: server ?? null,
+    failure,
+  }),
 );
 newcomers.begin();
 tell({ what: 'ready', servers });

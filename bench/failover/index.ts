@@ -6,7 +6,7 @@
  * when its clients were told, median over the rounds of the first and the last of them. Needs haproxy.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -45,9 +45,10 @@ onExit(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+let pinned = 0;
 const scenes: Readonly<Record<string, (t: Teardown) => Promise<Scene>>> = {
-  'headgate proxy': (t) => startHeadgate(t, 'proxy', pins),
-  ...(pins === undefined ? {} : { 'headgate dr': (t: Teardown) => startHeadgate(t, 'dr', pins) }),
+  'headgate proxy': (t) => startHeadgate(t, 'proxy', undefined),
+  ...(pins === undefined ? {} : { 'headgate dr': (t: Teardown) => startHeadgate(t, 'dr', ownPins(pins)) }),
   haproxy: startHaproxy,
 };
 const events: Readonly<Record<string, (scene: Scene) => Promise<void> | void>> = {
@@ -58,6 +59,13 @@ const events: Readonly<Record<string, (scene: Scene) => Promise<void> | void>> =
 
 function signalHost({ lab }: Scene, signal: NodeJS.Signals): void {
   for (const pid of pidsIn(lab.namespace('b1'))) process.kill(pid, signal);
+}
+
+/** A folder of its own, so that a director adopts nothing of the one before. */
+function ownPins(all: string): string {
+  const own = path.join(all, `scene-${++pinned}`);
+  mkdirSync(own);
+  return own;
 }
 
 const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;

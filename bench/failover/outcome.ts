@@ -8,6 +8,7 @@ export type ClientLine =
       readonly begunMs: number;
       readonly tookMs: number;
       readonly server: string | null;
+      readonly failure?: string;
     };
 
 export interface Outcome {
@@ -20,6 +21,8 @@ export interface Outcome {
   readonly othersLost: number;
   /** Newcomers since the event that got no server. */
   readonly failed: number;
+  /** Why, and how many. */
+  readonly failures: Readonly<Record<string, number>>;
   /** When the last newcomer came that got no server, or waited for longer than `slowMs`; 0: none did. */
   readonly affectedUntilMs: number;
   readonly slowestMs: number;
@@ -44,7 +47,14 @@ export function outcomeOf(lines: readonly ClientLine[], victim: string, eventMs:
     told: told.length,
     othersLost: ended.length - told.length,
     failed: came.filter(({ server }) => server === null).length,
+    failures: counted(came.flatMap(({ server, failure }) => (server === null ? [failure ?? 'unknown'] : []))),
     affectedUntilMs: Math.max(0, ...affected.map(({ begunMs }) => begunMs - eventMs)),
     slowestMs: Math.max(0, ...came.map(({ tookMs }) => tookMs)),
   };
+}
+
+function counted(words: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
 }

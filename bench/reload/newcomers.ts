@@ -10,6 +10,8 @@ export interface Newcomer {
   readonly doneMs: number;
   /** What the server said; undefined: refused, reset, or ended or silent without a word. */
   readonly server: string | undefined;
+  /** Why it learned no server. */
+  readonly failure: string | undefined;
 }
 
 export class Newcomers {
@@ -64,16 +66,26 @@ export function comeOnce(to: Endpoint): Promise<Newcomer> {
   return new Promise((resolve) => {
     const socket = net.connect(to);
     let server: string | undefined;
-    const timer = setTimeout(() => socket.destroy(), patienceMs);
+    let failure: string | undefined;
+    const fail = (why: string): void => {
+      failure ??= why;
+      socket.destroy();
+    };
+    const timer = setTimeout(() => fail('silence'), patienceMs);
     socket.once('data', (data: Buffer) => {
       server = data.toString();
       socket.destroy();
     });
-    socket.once('end', () => socket.destroy());
-    socket.on('error', () => socket.destroy());
+    socket.once('end', () => fail('ended'));
+    socket.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
     socket.once('close', () => {
       clearTimeout(timer);
-      resolve({ begunMs, doneMs: performance.now(), server });
+      resolve({
+        begunMs,
+        doneMs: performance.now(),
+        server,
+        failure: server === undefined ? failure : undefined,
+      });
     });
   });
 }

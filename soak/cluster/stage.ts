@@ -169,9 +169,10 @@ function lacking(statuses: ReadonlyMap<string, NodeStatus>, world: World): strin
   if (mode !== undefined && mode !== world.forwarding) return `forwarding is ${mode}`;
   const members = { ...world.balancers, ...world.chatservers };
   for (const [name, { state }] of Object.entries(members)) {
-    const views = [...statuses.values()].flatMap(({ watches }) =>
-      watches.filter(({ node }) => node === name),
-    );
+    // Who was removed and still has connections goes on with what it knew.
+    const views = [...statuses.values()]
+      .filter(({ node }) => node === 'd1' || node in members)
+      .flatMap(({ watches }) => watches.filter(({ node }) => node === name));
     if (views.length === 0) return `nobody watches ${name}`;
     for (const view of views) {
       if (view.state !== 'up') return `${name} is ${view.state}`;

@@ -27,6 +27,7 @@ test('the outcome counts from the event: who was told when, who was affected, wh
     toldMs: [50, 250, 250],
     othersLost: 1,
     failed: 1,
+    failures: { unknown: 1 },
     affectedUntilMs: 300,
     slowestMs: 5_000,
   });
@@ -39,6 +40,7 @@ test('when nobody is told and nobody comes, that is said', (t) => {
     toldMs: undefined,
     othersLost: 0,
     failed: 0,
+    failures: {},
     affectedUntilMs: 0,
     slowestMs: 0,
   });
