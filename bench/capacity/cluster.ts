@@ -5,6 +5,7 @@ import { bpfAvailable, mountBpffs, unmountBpffs } from '../../lib/linux/bpf/inde
 import { startCluster, type Cluster, type ClusterSpec, type Entry } from '../../test/cluster.ts';
 import { createLab, type Lab } from '../../test/lab/index.ts';
 import { ownNamespaces, temporaryDirectory } from '../../test/lib/linux/bpf/own-namespaces.ts';
+import { onExit } from '../../test/process-groups.ts';
 import type { Program, Teardown } from '../../test/processes.ts';
 import { chatScript, ChatServers } from './chat-servers.ts';
 import { director, port, serverPort, serverSlots, vip, type Plan, type TierHost } from './plan.ts';
@@ -23,7 +24,11 @@ export interface RunOptions {
 }
 
 /** The bench's hosts, also for peers. Accept queues are as long as a storm needs. */
-export function createHosts(t: Teardown, plan: Plan, more: Readonly<Record<string, readonly string[]>> = {}): Promise<Lab> {
+export function createHosts(
+  t: Teardown,
+  plan: Plan,
+  more: Readonly<Record<string, readonly string[]>> = {},
+): Promise<Lab> {
   const addresses = ({ name, host }: TierHost): [string, readonly string[]] => [name, [host]];
   return createLab(t, {
     hosts: {
@@ -41,11 +46,20 @@ function privateBpffs(t: Teardown): string | undefined {
   if (!bpfAvailable().available || !ownNamespaces().available) return undefined;
   const root = temporaryDirectory();
   mountBpffs(root);
-  t.teardown(() => {
-    unmountBpffs(root);
-    rmSync(dirname(root), { recursive: true });
-  });
+  let isThere = true;
+  const remove = (): void => {
+    if (isThere) unmountBpffs(root);
+    isThere = false;
+    rmSync(dirname(root), { recursive: true, force: true });
+  };
+  t.teardown(remove);
+  onExit(remove);
   return root;
+}
+
+/** Also when the bench is interrupted. */
+export function removeAtExit(folder: string): void {
+  onExit(() => rmSync(folder, { recursive: true, force: true }));
 }
 
 export class BenchCluster implements System {
@@ -90,6 +104,7 @@ export class BenchCluster implements System {
       programs.set(name, program);
       return program;
     });
+    removeAtExit(dirname(cluster.file));
     const chat = new ChatServers(plan.servers.map(({ name }) => [name, programs.get(name)!]));
     return { lab, cluster: new BenchCluster(plan, options, cluster, chat, programs) };
   }
@@ -148,7 +163,13 @@ function firstBalancers({ balancers }: Plan): readonly TierHost[] {
 }
 
 function chatCommand({ connections }: Plan, argv: readonly string[]): readonly string[] {
-  return [process.execPath, chatScript, `${serverSlots}`, `${connections}`, ...argv.slice(argv.indexOf('--topology'))];
+  return [
+    process.execPath,
+    chatScript,
+    `${serverSlots}`,
+    `${connections}`,
+    ...argv.slice(argv.indexOf('--topology')),
+  ];
 }
 
 function specOf(

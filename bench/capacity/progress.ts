@@ -16,7 +16,9 @@ export class Progress {
     const { live, sent, delivered, lostExpected, lostUnexpected } = counts;
     const lost = `${lostUnexpected} lost${lostExpected === 0 ? '' : `, ${lostExpected} with their server`}`;
     this.#clear();
-    process.stdout.write(`        ${this.#part}: ${live} logged in, ${lost}, ${delivered} of ${sent} messages`);
+    process.stdout.write(
+      `        ${this.#part}: ${live} logged in, ${lost}, ${delivered} of ${sent} messages`,
+    );
   };
 
   note(text: string): void {

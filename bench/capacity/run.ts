@@ -5,7 +5,14 @@ import type { ChatServers } from './chat-servers.ts';
 import type { Loads } from './loads.ts';
 import type { Progress } from './progress.ts';
 import { quantiles, type RunPart, type RunResult } from './result.ts';
-import { cpuSeconds, kernelMemory, perUnit, processMemory, type ByTier, type TierProcesses } from './tiers.ts';
+import {
+  cpuSeconds,
+  kernelMemory,
+  perUnit,
+  processMemory,
+  type ByTier,
+  type TierProcesses,
+} from './tiers.ts';
 
 /** What is measured: hosts between the clients and the chat servers, and these. */
 export interface System {
@@ -72,7 +79,12 @@ export class Run {
     await this.part(`connecting ${goal} clients, ${perSecond} per second`);
     await loads.connect(0, share, perSecond);
     const timeoutMs = (goal / perSecond) * 1_000 + patienceMs;
-    const counts = await loads.until(({ live }) => live === goal, 'all clients logged in', timeoutMs, progress.counts);
+    const counts = await loads.until(
+      ({ live }) => live === goal,
+      'all clients logged in',
+      timeoutMs,
+      progress.counts,
+    );
     const cpuPer1000 = perUnit(cpu, this.#cpu(), goal / 1_000);
     await sleep(settleSeconds * 1_000);
     const seconds = (counts.lastWelcomeUs - counts.firstWelcomeUs) / 1e6;
@@ -149,9 +161,9 @@ export class Run {
     await loads.doom(Number(name.slice(1)));
     await loads.mark();
     const before = (await loads.counts()).lostExpected;
-    const cpu = this.#cpu();
     const killedUs = nowUs();
     chat.kill(name);
+    const cpu = this.#cpu();
     const goal = loads.countTo(1);
     const counts = await loads.until(
       ({ live, lostExpected }) => live === goal && lostExpected - before >= people,

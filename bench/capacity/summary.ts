@@ -22,7 +22,10 @@ const rows: readonly Row[] = [
   ['messages sent', ({ counts }) => `${counts.sent}`],
   ['  delivered', ({ counts }) => `${counts.delivered}`],
   ['  cut off with the killed server', ({ counts }) => `${counts.cutOff}`],
-  ['  missing, twice, out of order', ({ counts }) => `${counts.missing}, ${counts.twice}, ${counts.disordered}`],
+  [
+    '  missing, twice, out of order',
+    ({ counts }) => `${counts.missing}, ${counts.twice}, ${counts.disordered}`,
+  ],
   ['pushes heard of', ({ counts, pushesExpected }) => `${counts.pushesHeard} / ${pushesExpected}`],
   ['connections per second', ({ establish }) => whole(establish.perSecond)],
   ['login, ms: p50 / p99 / p99.9 / most', ({ establish }) => latency(establish.login)],
@@ -33,7 +36,10 @@ const rows: readonly Row[] = [
   ['new balancer ready after, ms', ({ growth }) => whole(growth?.msToReady)],
   ['  first connection after, ms', ({ growth }) => whole(growth?.msToFirstConnection)],
   ['chat server killed: people', ({ kill }) => whole(kill?.people)],
-  ['  first and last told after, ms', ({ kill }) => kill && `${whole(kill.msToFirstTold)}, ${whole(kill.msToLastTold)}`],
+  [
+    '  first and last told after, ms',
+    ({ kill }) => kill && `${whole(kill.msToFirstTold)}, ${whole(kill.msToLastTold)}`,
+  ],
   ['  all back after, ms', ({ kill }) => whole(kill?.msToRecover)],
   ['drain in force after, ms', ({ drain }) => whole(drain?.msToDrain)],
   ['  new connections on it of', ({ drain }) => drain && `${drain.newOnDrained} / ${drain.renewed}`],
@@ -41,10 +47,7 @@ const rows: readonly Row[] = [
 
 function tierRows(title: string, of: (result: RunResult) => ByTier, results: readonly RunResult[]): Row[] {
   const tiers = [...new Set(results.flatMap((result) => Object.keys(of(result))))];
-  return [
-    [title, () => ''],
-    ...tiers.map((tier): Row => [`  ${tier}`, (result) => fine(of(result)[tier])]),
-  ];
+  return [[title, () => ''], ...tiers.map((tier): Row => [`  ${tier}`, (result) => fine(of(result)[tier])])];
 }
 
 const scaled = (by: ByTier, factor: number): ByTier =>
@@ -59,11 +62,24 @@ export function summary(results: readonly RunResult[]): string[] {
     ...tierRows('CPU s per 1,000 messages', ({ talk }) => talk.cpuPer1000, results),
     ...tierRows('CPU s per 1,000 pushed messages', ({ push }) => push.cpuPer1000, results),
     ...tierRows('CPU s per 1,000 who came back', ({ kill }) => kill?.cpuPer1000 ?? {}, results),
-    ...tierRows('process bytes per connection', ({ bytesPerConnection }) => bytesPerConnection.process, results),
-    ...tierRows('kernel bytes per connection', ({ bytesPerConnection }) => bytesPerConnection.kernel, results),
+    ...tierRows(
+      'process bytes per connection',
+      ({ bytesPerConnection }) => bytesPerConnection.process,
+      results,
+    ),
+    ...tierRows(
+      'kernel bytes per connection',
+      ({ bytesPerConnection }) => bytesPerConnection.kernel,
+      results,
+    ),
   ];
   const table = [['', ...results.map(({ name }) => name)]];
   for (const [title, cell] of all) table.push([title, ...results.map((result) => cell(result) ?? '–')]);
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  return table.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd());
+  return table.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
 }

@@ -71,7 +71,11 @@ function isKsoftirqd(pid: number): boolean {
 }
 
 /** Memory of the machine's kernel, bytes. Everything that runs on the machine counts. */
-export function kernelMemory(): { readonly slab: number; readonly socketBuffers: number; readonly used: number } {
+export function kernelMemory(): {
+  readonly slab: number;
+  readonly socketBuffers: number;
+  readonly used: number;
+} {
   const meminfo = readFileSync('/proc/meminfo', 'utf8');
   const field = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(meminfo)?.[1]) * 1_024;

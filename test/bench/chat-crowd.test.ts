@@ -1,7 +1,7 @@
 /** The load and the chat server of the capacity bench, on loopback. */
 import net from 'node:net';
 import { once } from 'node:events';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { nowUs } from '../../bench/traffic/chat-lines.ts';
 import { ChatCrowd } from '../../bench/traffic/chat-crowd.ts';
 import { ChatRoom } from '../../bench/traffic/chat-room.ts';
@@ -10,7 +10,9 @@ import { takeLoopbackBlock, type LoopbackBlock } from '../loopback-block.ts';
 import { testUnless } from '../test-unless.ts';
 import { until } from '../until.ts';
 
-const ringTest = testUnless(whyNotUring(['multishotReceive', 'multishotAccept', 'directDescriptors', 'bind']));
+const ringTest = testUnless(
+  whyNotUring(['multishotReceive', 'multishotAccept', 'directDescriptors', 'bind']),
+);
 const clients = 300;
 
 function room(t: ExecutionContext, block: LoopbackBlock, number: number): ChatRoom {
@@ -33,37 +35,40 @@ function faultsOf({ counts }: ChatCrowd): object {
   return Object.fromEntries(Object.entries(all).filter(([, count]) => count !== 0));
 }
 
-ringTest('every client logs in, every message and every push arrives once, from several sources', async (t) => {
-  const block = await takeLoopbackBlock(t);
-  const server = room(t, block, 1);
-  const load = crowd(t, block.address(1), [block.address(2), block.address(3)]);
-  const { counts } = load;
-  load.connect(0, clients, 10_000);
-  await until(() => counts.live === clients, 'all clients to be logged in');
-  t.is(load.logins.total, clients);
+ringTest(
+  'every client logs in, every message and every push arrives once, from several sources',
+  async (t) => {
+    const block = await takeLoopbackBlock(t);
+    const server = room(t, block, 1);
+    const load = crowd(t, block.address(1), [block.address(2), block.address(3)]);
+    const { counts } = load;
+    load.connect(0, clients, 10_000);
+    await until(() => counts.live === clients, 'all clients to be logged in');
+    t.is(load.logins.total, clients);
 
-  load.talk(1, 300);
-  await until(() => counts.sent > 3 * clients, 'the clients to talk');
-  load.quiet();
-  await until(() => load.waiting() === 0, 'every message to be delivered');
-  t.deepEqual([counts.told, counts.delivered, server.counts.tells], Array(3).fill(counts.sent));
-  t.is(load.talks.total, counts.sent);
+    load.talk(1, 300);
+    await until(() => counts.sent > 3 * clients, 'the clients to talk');
+    load.quiet();
+    await until(() => load.waiting() === 0, 'every message to be delivered');
+    t.deepEqual([counts.told, counts.delivered, server.counts.tells], Array(3).fill(counts.sent));
+    t.is(load.talks.total, counts.sent);
 
-  for (const seq of [1, 2]) {
-    load.expectPush(seq);
-    t.is(server.push(seq, nowUs()), clients);
-    await until(() => load.deaf() === 0, 'everybody to hear the push');
-  }
-  t.is(counts.pushesHeard, 2 * clients);
+    for (const seq of [1, 2]) {
+      load.expectPush(seq);
+      t.is(server.push(seq, nowUs()), clients);
+      await until(() => load.deaf() === 0, 'everybody to hear the push');
+    }
+    t.is(counts.pushesHeard, 2 * clients);
 
-  load.renew(100, 10_000);
-  await until(() => counts.established === clients + 100, 'a hundred to come back');
-  t.is(counts.left, 100);
-  t.is(counts.live, clients);
-  await until(() => server.counts.connections === clients, 'the server to have noticed');
-  t.deepEqual(faultsOf(load), {});
-  t.deepEqual([server.counts.strange, server.counts.disordered, server.counts.strangers], [0, 0, 0]);
-});
+    load.renew(100, 10_000);
+    await until(() => counts.established === clients + 100, 'a hundred to come back');
+    t.is(counts.left, 100);
+    t.is(counts.live, clients);
+    await until(() => server.counts.connections === clients, 'the server to have noticed');
+    t.deepEqual(faultsOf(load), {});
+    t.deepEqual([server.counts.strange, server.counts.disordered, server.counts.strangers], [0, 0, 0]);
+  },
+);
 
 ringTest('a server that is doomed may lose its clients, another one may not', async (t) => {
   const block = await takeLoopbackBlock(t);

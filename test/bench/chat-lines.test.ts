@@ -3,7 +3,9 @@ import {
   emptyLine,
   LineCutter,
   lineRoom,
+  nowUs,
   readLine,
+  sinceUs,
   writeDelivered,
   writeLogin,
   writeNoSuchPerson,
@@ -19,11 +21,7 @@ type Write = (into: Uint8Array, at: number) => number;
 
 /** Each line with what a JSON parser reads and what readLine() does. */
 const lines: readonly (readonly [Write, object, object])[] = [
-  [
-    (into, at) => writeLogin(into, at, 42),
-    { type: 'login', name: 'u00000042' },
-    { kind: 'login', user: 42 },
-  ],
+  [(into, at) => writeLogin(into, at, 42), { type: 'login', name: 'u00000042' }, { kind: 'login', user: 42 }],
   [
     (into, at) => writeTell(into, at, 99_999_999, 7, 10 ** 10 + 1_234),
     { type: 'tell', to: 'u99999999', text: '00000007@0000001234', id: 7 },
@@ -71,7 +69,12 @@ test('the lines of the load are JSON of the chat protocol and are read back', (t
 
 test('lines the load has no use for are others', (t) => {
   const line = emptyLine();
-  for (const message of ['{"type":"joined","name":"u1"}', '{"type":"crowd","people":9}', '{"type":"pong"}', '']) {
+  for (const message of [
+    '{"type":"joined","name":"u1"}',
+    '{"type":"crowd","people":9}',
+    '{"type":"pong"}',
+    '',
+  ]) {
     const bytes = new TextEncoder().encode(`${message}\n`);
     readLine(bytes, 0, bytes.length - 1, line);
     t.is(line.kind, 'other', message);
@@ -91,4 +94,12 @@ test('a stream cut anywhere gives the same lines, for each connection its own', 
     cutter.cut(1, stream.subarray(cut), hear);
     t.deepEqual(heard, ['one', 'two', '', 'three'], `cut at ${cut}`);
   }
+});
+
+test('the time since a moment goes round with the digits of a line, and is never negative', (t) => {
+  const round = 10 ** 10;
+  const second = 1_000_000;
+  const past = (nowUs() - second + round) % round;
+  t.true(sinceUs(past) >= second);
+  t.is(sinceUs((nowUs() + second) % round), 0);
 });
