@@ -5,6 +5,7 @@ import { bpfAvailable, mountBpffs, unmountBpffs } from '../../lib/linux/bpf/inde
 import { startCluster, type Cluster, type ClusterSpec, type Entry } from '../../test/cluster.ts';
 import { createLab, type Lab } from '../../test/lab/index.ts';
 import { ownNamespaces, temporaryDirectory } from '../../test/lib/linux/bpf/own-namespaces.ts';
+import { onExit } from '../../test/process-groups.ts';
 import type { Program, Teardown } from '../../test/processes.ts';
 import { chatScript, ChatServers } from './chat-servers.ts';
 import { director, port, serverPort, serverSlots, vip, type Plan, type TierHost } from './plan.ts';
@@ -45,11 +46,20 @@ function privateBpffs(t: Teardown): string | undefined {
   if (!bpfAvailable().available || !ownNamespaces().available) return undefined;
   const root = temporaryDirectory();
   mountBpffs(root);
-  t.teardown(() => {
-    unmountBpffs(root);
-    rmSync(dirname(root), { recursive: true });
-  });
+  let isThere = true;
+  const remove = (): void => {
+    if (isThere) unmountBpffs(root);
+    isThere = false;
+    rmSync(dirname(root), { recursive: true, force: true });
+  };
+  t.teardown(remove);
+  onExit(remove);
   return root;
+}
+
+/** Also when the bench is interrupted. */
+export function removeAtExit(folder: string): void {
+  onExit(() => rmSync(folder, { recursive: true, force: true }));
 }
 
 export class BenchCluster implements System {
@@ -94,6 +104,7 @@ export class BenchCluster implements System {
       programs.set(name, program);
       return program;
     });
+    removeAtExit(dirname(cluster.file));
     const chat = new ChatServers(plan.servers.map(({ name }) => [name, programs.get(name)!]));
     return { lab, cluster: new BenchCluster(plan, options, cluster, chat, programs) };
   }

@@ -5,7 +5,7 @@ import { nodeStatus, statusOf, untilState, viewsOf } from '../../test/system/clu
 import { until } from '../../test/until.ts';
 import { BenchCluster, type RunOptions } from './cluster.ts';
 import { Loads } from './loads.ts';
-import { planRun, port } from './plan.ts';
+import { planRun } from './plan.ts';
 import type { Progress } from './progress.ts';
 import { faultsOf, serverFaults, type RunResult } from './result.ts';
 import { Run, type RunSettings } from './run.ts';
@@ -15,6 +15,8 @@ import { Stack } from './stack.ts';
 const firstShare = 0.95;
 /** Longer than a process takes to start on a busy machine. */
 const growthSeconds = 20;
+/** A new balancer accepts no more than so many from the director and from who asks for its status. */
+const controlConnections = 4;
 const renewShare = 0.02;
 const patienceMs = 60_000;
 
@@ -98,7 +100,7 @@ async function grow(cluster: BenchCluster, run: Run): Promise<NonNullable<RunRes
   await loads.connect(firstShare, 1, rest / growthSeconds);
   const { pid } = await cluster.addBalancer();
   const msToReady = performance.now() - begun;
-  await until(() => takesClients(pid), {
+  await until(() => acceptedIn(pid) > controlConnections, {
     describe: 'the new balancer to have clients',
     timeoutMs: patienceMs,
     everyMs: 5,
@@ -109,15 +111,16 @@ async function grow(cluster: BenchCluster, run: Run): Promise<NonNullable<RunRes
   return { msToReady, msToFirstConnection, talk: await run.latency() };
 }
 
-/** Whether a connection to the VIP, or from a director, is established in the namespace of this process. */
-function takesClients(pid: number): boolean {
-  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  return readFileSync(`/proc/${pid}/net/tcp`, 'utf8')
+/**
+ * Connections accepted in the network namespace of this process (TCP PassiveOpens of RFC 4022). The list of its sockets would
+ * take the kernel seconds to walk: it is one table for all namespaces.
+ */
+function acceptedIn(pid: number): number {
+  const [names, values] = readFileSync(`/proc/${pid}/net/snmp`, 'utf8')
     .split('\n')
-    .some((line) => {
-      const [, from, , state] = line.trim().split(/\s+/);
-      return from?.endsWith(local) === true && state === '01';
-    });
+    .filter((line) => line.startsWith('Tcp:'))
+    .map((line) => line.split(' '));
+  return Number(values![names!.indexOf('PassiveOpens')]);
 }
 
 /** Drains the first balancer while clients come anew. */

@@ -82,8 +82,7 @@ export class Loads {
   async counts(): Promise<LoadCounts> {
     const all = await Promise.all(this.#remotes.map((remote) => remote.ask('counts')));
     const total = (name: 'waiting' | 'deaf'): number => all.reduce((sum, counts) => sum + counts[name], 0);
-    const [waiting, deaf] = [total('waiting'), total('deaf')];
-    return { ...addCounts(all), waiting, deaf };
+    return { ...addCounts(all), waiting: total('waiting'), deaf: total('deaf') };
   }
 
   mark(): Promise<void> {

@@ -6,7 +6,7 @@ import type { Program } from '../../test/processes.ts';
 import { temporaryFolder } from '../../test/temporary-folder.ts';
 import { until } from '../../test/until.ts';
 import { chatScript, ChatServers } from './chat-servers.ts';
-import { createHosts } from './cluster.ts';
+import { createHosts, removeAtExit } from './cluster.ts';
 import { Loads } from './loads.ts';
 import {
   connectionsPerProcess,
@@ -49,6 +49,7 @@ export async function runPeer(
     const lab = await createHosts(stack, plan);
     const chat = await startServers(lab, plan);
     const folder = await temporaryFolder(stack);
+    removeAtExit(folder);
     const tiers = await (peer === 'nginx' ? startNginx : startHaproxy)(lab, plan, folder);
     const loads = await Loads.start(lab, plan.clients);
     const pids = (programs: readonly Program[]) => (): number[] => programs.map(({ pid }) => pid);

@@ -161,9 +161,9 @@ export class Run {
     await loads.doom(Number(name.slice(1)));
     await loads.mark();
     const before = (await loads.counts()).lostExpected;
-    const cpu = this.#cpu();
     const killedUs = nowUs();
     chat.kill(name);
+    const cpu = this.#cpu();
     const goal = loads.countTo(1);
     const counts = await loads.until(
       ({ live, lostExpected }) => live === goal && lostExpected - before >= people,

@@ -83,8 +83,8 @@ const times = new Set<string>(['firstWelcomeUs', 'firstLossUs', 'lastWelcomeUs',
 export function addCounts(all: readonly CrowdCounts[]): CrowdCounts {
   const sum = crowdCounts();
   for (const counts of all) {
-    for (const [name, value] of Object.entries(counts)) {
-      const key = name as keyof CrowdCounts;
+    for (const key of Object.keys(sum) as (keyof CrowdCounts)[]) {
+      const value = counts[key];
       if (key === 'reasons') {
         for (const [why, count] of Object.entries(counts.reasons)) {
           sum.reasons[why] = (sum.reasons[why] ?? 0) + count;

@@ -3,7 +3,9 @@ import {
   emptyLine,
   LineCutter,
   lineRoom,
+  nowUs,
   readLine,
+  sinceUs,
   writeDelivered,
   writeLogin,
   writeNoSuchPerson,
@@ -92,4 +94,12 @@ test('a stream cut anywhere gives the same lines, for each connection its own', 
     cutter.cut(1, stream.subarray(cut), hear);
     t.deepEqual(heard, ['one', 'two', '', 'three'], `cut at ${cut}`);
   }
+});
+
+test('the time since a moment goes round with the digits of a line, and is never negative', (t) => {
+  const round = 10 ** 10;
+  const second = 1_000_000;
+  const past = (nowUs() - second + round) % round;
+  t.true(sinceUs(past) >= second);
+  t.is(sinceUs((nowUs() + second) % round), 0);
 });
