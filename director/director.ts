@@ -91,7 +91,7 @@ class DirectorNode implements TierNode {
     this.#flowReports = new FlowReports({ plane: () => this.#plane, log });
     const proxy = createProxyPlane({
       ...parts,
-      resetsPerSecond: parts.resetsPerSecond ?? topology.flows.resetsPerSecond,
+      resetsPerSecond: () => this.#topology.flows.resetsPerSecond,
       host: director.host,
       clock,
       log,

@@ -106,7 +106,7 @@ export class XdpPlane implements PacketPlane {
       sender: options.sender,
       clock,
       random: options.random,
-      ratePerSecond: options.topology.flows.resetsPerSecond,
+      ratePerSecond: () => this.#topology.flows.resetsPerSecond,
     });
     path.setTick(tick());
     this.#ticking = every(clock, tickEveryMs, () => path.setTick(tick()), true);
