@@ -38,7 +38,7 @@ export function censusRule(
   known: KnownIndices,
   table: ForwardingTable | undefined,
   proxied: (service: string) => readonly Endpoint[] | undefined,
-): Omit<CensusRule, 'tick' | 'liveTicks' | 'closingTicks'> {
+): Omit<CensusRule, 'tick' | 'liveTicks' | 'closingTicks' | 'openingTicks'> {
   const { balancers, services } = known;
   const text = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
   const proxiedKeys = new Map(
@@ -66,10 +66,11 @@ export function censusRule(
 export function freeIndices(
   known: KnownIndices,
   table: ForwardingTable | undefined,
-  { byBalancer, byService, leftover }: Census,
+  { byBalancer, byService, leftover, young }: Census,
 ): { readonly balancers: readonly number[]; readonly services: readonly number[] } {
   // Entries that refer to something leaving were there a moment ago; the next walk shows whether they are gone.
-  if (leftover.length > 0) return { balancers: [], services: [] };
+  if (young + leftover.unconfirmed.length + leftover.confirmed.length > 0)
+    return { balancers: [], services: [] };
   const wanted = wantedIndices(known, table);
   const free = (
     inUse: readonly (readonly [index: number, name: string])[],

@@ -13,7 +13,7 @@ import { parseServiceName } from './service-names.ts';
 export function planeStats(
   { services, balancers }: KnownIndices,
   { capacity }: Pick<DataPath, 'capacity'>,
-  census: Census,
+  { census, beganMs }: { readonly census: Census; readonly beganMs: number },
   counted: Counted,
   counters: Readonly<Record<string, number>>,
 ): PlaneStats {
@@ -34,6 +34,7 @@ export function planeStats(
     balancers: Object.fromEntries(
       balancers.indices.inUse().map(([index, id]) => [id, census.byBalancer.get(index) ?? 0]),
     ),
+    countedMs: beganMs,
     limit: capacity.flows,
     refusedFull: counted.plane['resetFull'] ?? 0,
     counters: { ...counted.plane, ...counters },

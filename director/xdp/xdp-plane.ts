@@ -86,6 +86,8 @@ export class XdpPlane implements PacketPlane {
   #topology: Topology;
   #table: ForwardingTable | undefined;
   #configured = '';
+  /** When the last table was in force. */
+  #appliedMs = Infinity;
   #applying: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -118,7 +120,7 @@ export class XdpPlane implements PacketPlane {
       tick,
       pause: options.pause,
       rule: () => censusRule(this.#known, this.#table, options.proxied),
-      onCensus: (census) => this.#freeIndices(census),
+      onCensus: (census, beganMs) => this.#freeIndices(census, beganMs),
     });
   }
 
@@ -144,6 +146,7 @@ export class XdpPlane implements PacketPlane {
   }
 
   async #apply(table: ForwardingTable): Promise<void> {
+    this.#appliedMs = Infinity;
     const wanted = table.services.filter(
       ({ mode, listen }) => kernelModes.includes(mode) || (mode === 'proxy' && this.#services.knows(listen)),
     );
@@ -156,6 +159,7 @@ export class XdpPlane implements PacketPlane {
     if (this.#closed) return;
     this.#services.write(wanted, () => false);
     this.#balancers.write(table, 'after tables');
+    this.#appliedMs = this.#options.clock.now();
     this.#bereaved.setDead(this.#balancers.dead());
     if (overflow.length === 0) return;
     throw new HeadgateError(
@@ -214,7 +218,9 @@ export class XdpPlane implements PacketPlane {
   }
 
   /** Gives up indices of what has left and to which no flow refers any more. */
-  #freeIndices(census: Census): void {
+  #freeIndices(census: Census, beganMs: number): void {
+    // Until then flows could begin where the walk had been.
+    if (beganMs <= this.#appliedMs) return;
     const { balancers, services } = freeIndices(this.#known, this.#table, census);
     for (const index of balancers) {
       this.#reports.forget(index);
@@ -225,7 +231,7 @@ export class XdpPlane implements PacketPlane {
   }
 
   stats(): PlaneStats {
-    return planeStats(this.#known, this.#path, this.#keeper.census, this.#counters.read(), {
+    return planeStats(this.#known, this.#path, this.#keeper, this.#counters.read(), {
       ...this.#reports.counters,
       ...this.#keeper.counters,
       ...this.#bereaved.stats(),
