@@ -35,6 +35,8 @@ const balancer = (number: number, more: Entry = {}): Entry => ({
 
 const first: ClusterSpec = {
   settings: {
+    // What the proxy carries at the end need not be waited for.
+    grace: '1s',
     heartbeat: { interval: '200ms', deadAfter: '5m' },
     flows: { capacity: 4_096, unconfirmed: 4_096 },
   },
