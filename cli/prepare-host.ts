@@ -17,8 +17,6 @@ const options = {
 
 /** For hosts whose balancer is software of others; headgate's own balancer does the same at start. */
 export const prepareHostCommand: Command = {
-  name: 'prepare-host',
-  summary: 'prepare the host of a balancer that is nginx or HAProxy for dr and tun',
   help: `Usage: headgate prepare-host TOPOLOGY [--node NAME] [--undo] [--dry-run]
 
 Puts the VIPs on the loopback of this host without telling the network, lets their packets in, and for

@@ -11,8 +11,6 @@ const refreshMs = 1_000;
 const clearScreen = '\u001B[2J\u001B[H';
 
 export const statusCommand: Command = {
-  name: 'status',
-  summary: 'show the tiers: node, state, misses, connections, new connections per second',
   help: `Usage: headgate status [--watch] [--json] [--topology FILE]
 
 Asks every node of the cluster and prints one table. Without --topology a node that runs on this machine is asked
