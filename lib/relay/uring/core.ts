@@ -112,7 +112,7 @@ export class UringCore implements CarrierOwner {
     const { client, destination, startedMs, retries } = joining;
     this.#openings[row] = undefined;
     this.#clients[row] = client;
-    this.#destinations[row] = destination;
+    this.#destinations[row] = withoutPreface(destination);
     this.#startedMs[row] = startedMs;
     this.#retries[row] = retries;
     this.destinations.add(destination.id, row);
@@ -272,4 +272,11 @@ export class UringCore implements CarrierOwner {
     this.rings.afterBatch();
     if (table.live === 0 && table.retired === 0) this.#closing?.();
   }
+}
+
+/** What the connection has sent it need not keep. */
+function withoutPreface(destination: Destination): Destination {
+  if (destination.preface === undefined) return destination;
+  const { id, endpoint, localAddress } = destination;
+  return { id, endpoint, ...(localAddress === undefined ? {} : { localAddress }) };
 }
