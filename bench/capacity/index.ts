@@ -15,7 +15,7 @@ import { describeError } from '../../lib/errors/index.ts';
 import { version } from '../../node/index.ts';
 import { probeLab } from '../../test/lab/index.ts';
 import { runHeadgate } from './headgate-run.ts';
-import { peers, runPeer } from './peer-run.ts';
+import { peers, runPeer, type Peer } from './peer-run.ts';
 import { Progress } from './progress.ts';
 import type { RunResult } from './result.ts';
 import { summary } from './summary.ts';
@@ -30,6 +30,7 @@ const { values } = parseArgs({
     forwarding: { type: 'string', default: 'dr' },
     engine: { type: 'string', default: 'uring' },
     peers: { type: 'boolean', default: false },
+    only: { type: 'string' },
     json: { type: 'string' },
   },
 });
@@ -56,9 +57,13 @@ const results: RunResult[] = [];
 try {
   const { forwarding, engine } = values;
   const progress = new Progress();
-  results.push(await runHeadgate(connections, settings, { forwarding, engine }, progress));
-  for (const peer of values.peers ? peers : []) {
-    results.push(await runPeer(peer, connections, settings, progress));
+  const systems = values.only?.split(',') ?? ['headgate', ...(values.peers ? peers : [])];
+  for (const system of systems) {
+    results.push(
+      system === 'headgate'
+        ? await runHeadgate(connections, settings, { forwarding, engine }, progress)
+        : await runPeer(system as Peer, connections, settings, progress),
+    );
   }
   report();
   process.exitCode = results.some(({ faults }) => faults.length > 0) ? 1 : 0;
