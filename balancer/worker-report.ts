@@ -30,6 +30,8 @@ export class ReportWriter {
     }
     this.#lastGauges = gauges;
     this.#lastCounters = now.counters;
-    return isSame && Object.keys(counters).length === 0 ? undefined : { kind: 'report', connections, services, full, counters };
+    return isSame && Object.keys(counters).length === 0
+      ? undefined
+      : { kind: 'report', connections, services, full, counters };
   }
 }

@@ -14,6 +14,7 @@ export interface LoadRequests extends Record<string, (...args: never[]) => unkno
   doom: (server: number) => void;
   renew: (count: number, perSecond: number) => void;
   counts: () => CrowdCounts & { readonly waiting: number; readonly deaf: number };
+  takeGap: () => number;
   /** Forgets the times of the counts. */
   mark: () => void;
   histogram: (name: HistogramName) => ReturnType<Histogram['toJSON']>;
@@ -29,6 +30,7 @@ const handlers: LoadRequests = {
   doom: (server) => crowd.doom(server),
   renew: (count, perSecond) => crowd.renew(count, perSecond),
   counts: () => ({ ...crowd.counts, waiting: crowd.waiting(), deaf: crowd.deaf() }),
+  takeGap: () => crowd.takeGap(),
   mark() {
     const never = { firstWelcomeUs: 0, lastWelcomeUs: 0, firstLossUs: 0, lastLossUs: 0 };
     Object.assign(crowd.counts, never);

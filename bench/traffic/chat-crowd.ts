@@ -64,6 +64,8 @@ export class ChatCrowd {
   #turn = 0;
   #talkEvery = 1;
   #client = 0;
+  #lastToldMs = 0;
+  #longestGapMs = 0;
 
   constructor(options: ChatCrowdOptions) {
     this.#options = options;
@@ -102,6 +104,7 @@ export class ChatCrowd {
   /** Lets every `oneOf`th client say something every `everyMs`, spread evenly, until quiet(). */
   talk(oneOf: number, everyMs: number): void {
     this.#talkEvery = oneOf;
+    this.#lastToldMs = this.#longestGapMs = 0;
     const talkers = Math.floor(this.#options.count / oneOf);
     this.#talking.start(0, Infinity, (talkers / everyMs) * 1_000);
   }
@@ -131,16 +134,27 @@ export class ChatCrowd {
 
   /** Live clients that wait for an answer to what they said. */
   waiting(): number {
-    return this.#owed.reduce((sum, value) => sum + ((value & owed.both) === 0 ? 0 : 1), 0);
+    let waiting = 0;
+    for (let client = 0; client < this.#owed.length; client++) {
+      if ((this.#owed[client]! & owed.both) !== 0) waiting++;
+    }
+    return waiting;
   }
 
   /** Live clients that have not heard the push that is to be heard. */
   deaf(): number {
     let deaf = 0;
-    for (const [client, heard] of this.#pushed.entries()) {
-      if (this.#state[client] === state.live && heard !== this.#push) deaf++;
+    for (let client = 0; client < this.#pushed.length; client++) {
+      if (this.#state[client] === state.live && this.#pushed[client] !== this.#push) deaf++;
     }
     return deaf;
+  }
+
+  /** The longest time since the last call in which nobody was told anything, ms; 0 before somebody was. */
+  takeGap(): number {
+    const longest = this.#longestGapMs;
+    this.#longestGapMs = 0;
+    return longest;
   }
 
   close(): void {
@@ -316,6 +330,9 @@ export class ChatCrowd {
     }
     this.#owed[sender]! &= ~owed.told;
     this.counts.told++;
+    const now = performance.now();
+    if (this.#lastToldMs > 0) this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastToldMs);
+    this.#lastToldMs = now;
     this.talks.add(sinceUs(us));
   }
 
