@@ -17,8 +17,8 @@ export interface LoadRequests extends Record<string, (...args: never[]) => unkno
   takeGap: () => number;
   /** Forgets the times of the counts. */
   mark: () => void;
-  histogram: (name: HistogramName) => ReturnType<Histogram['toJSON']>;
-  clear: (name: HistogramName) => void;
+  /** What was counted since the last time. */
+  take: (name: HistogramName) => ReturnType<Histogram['toJSON']>;
 }
 
 const crowd = new ChatCrowd(JSON.parse(process.argv[2] ?? '') as ChatCrowdOptions);
@@ -35,8 +35,11 @@ const handlers: LoadRequests = {
     const never = { firstWelcomeUs: 0, lastWelcomeUs: 0, firstLossUs: 0, lastLossUs: 0 };
     Object.assign(crowd.counts, never);
   },
-  histogram: (name) => crowd[name].toJSON(),
-  clear: (name) => crowd[name].clear(),
+  take(name) {
+    const pairs = crowd[name].toJSON();
+    crowd[name].clear();
+    return pairs;
+  },
 };
 serve(handlers);
 console.log('ready');

@@ -99,9 +99,8 @@ export class Loads {
   /** Takes the durations counted since the last time. */
   async take(name: HistogramName): Promise<Histogram> {
     const sum = new Histogram();
-    for (const remote of this.#remotes) {
-      sum.merge(await remote.ask('histogram', name));
-      await remote.ask('clear', name);
+    for (const pairs of await Promise.all(this.#remotes.map((remote) => remote.ask('take', name)))) {
+      sum.merge(pairs);
     }
     return sum;
   }

@@ -17,6 +17,8 @@ const retryMs = 500;
 /** Connects under way at one time; a accept queue has room for more. */
 const mostOpening = 2_048;
 const tries = 32;
+/** A prime: from one talker to the next. */
+const turnStep = 7_919;
 
 const state = { idle: 0, opening: 1, login: 2, live: 3, waiting: 4 } as const;
 /** What a sender still waits for. */
@@ -244,7 +246,8 @@ export class ChatCrowd {
   /** Talker `number` of those in turn. */
   #talk(number: number, dueMs: number): void {
     const talkers = Math.floor(this.#options.count / this.#talkEvery);
-    const client = (number % talkers) * this.#talkEvery;
+    // Not in order: those that are not connected yet lie side by side, and their turn would be a pause.
+    const client = ((number * turnStep) % talkers) * this.#talkEvery;
     if (this.#state[client] !== state.live) return;
     if ((this.#owed[client]! & owed.both) !== 0 || this.#leaving.has(client)) {
       this.counts.skipped++;
