@@ -28,7 +28,7 @@ export class LoadRecord {
   readonly #first: number;
   /** The memory that the view is of. */
   #seen: Uint8Array | undefined;
-  #view = new Uint32Array(0);
+  #view: Uint32Array = new Uint32Array(0);
   /** Of the connections given: those accepted, or given up. */
   #settled = 0;
   /** What was given when pending ones were looked at last. */
