@@ -10,6 +10,7 @@ export {
 } from './node-status.ts';
 export { collectStatus, type ClusterStatus, type NodeAnswer } from './cluster-status.ts';
 export { controlEndpoints, type NodeAddress } from './control-endpoints.ts';
+export { newPlaces, tryNewPlaces, type ServicePlace } from './new-endpoints.ts';
 export { createLogger, type LogFormat, type LogLevel, logLevels, logFormats } from './logger.ts';
 export { localSockets, runtimeDirectory } from './runtime-directory.ts';
 export { runNode, type RunNodeOptions } from './run-node.ts';
