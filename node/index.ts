@@ -40,7 +40,8 @@ export {
   type ConnectNode,
   type SurveyedNode,
 } from './rollout/survey.ts';
-export { rollOut, type RolloutEvent, type RolloutOptions, type RolloutResult } from './rollout/roll-out.ts';
+export { rollOut } from './rollout/roll-out.ts';
+export type { RolloutEvent, RolloutOptions, RolloutResult } from './rollout/roll-out-types.ts';
 export { stateDirectory } from './rollout/store.ts';
 export { ringOf } from './rotation/keeper.ts';
 export { rotateSecret, type RotateOptions, type RotationEvent } from './rotation/rotate.ts';
