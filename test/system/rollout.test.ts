@@ -12,7 +12,7 @@ import { startProgram, type Output } from '../processes.ts';
 import { runHere } from '../run-command.ts';
 import { Scope } from '../scope.ts';
 import { until } from '../until.ts';
-import { nodeStatus, statusOf, untilCounted, untilState } from './cluster-view.ts';
+import { nodeStatus, statusOf, untilCounted, untilState, untilStatus, viewsOf } from './cluster-view.ts';
 
 const scope = new Scope();
 let block: LoopbackBlock;
@@ -77,9 +77,9 @@ function generations({ nodes }: ClusterStatus): readonly string[] {
 
 /** Waits until every node runs the same roll-out with nothing staged; resolves with its generation. */
 async function agreed(): Promise<number> {
-  const status = await until(
-    async () => {
-      const found = await statusOf(cluster);
+  const status = await untilStatus(
+    cluster,
+    (found) => {
       return (
         generations(found).length === 1 &&
         found.nodes.every(
@@ -88,7 +88,7 @@ async function agreed(): Promise<number> {
         found
       );
     },
-    { describe: 'one generation on every node', timeoutMs: 20_000, everyMs: 50 },
+    'one generation on every node',
   );
   return status.nodes[0]!.status!.rollout!.generation;
 }
@@ -124,19 +124,22 @@ test.serial(
     t.is((await command('topology', 'drain', 'b1', ...hour)).code, 0);
     await restart('d1', 'b1');
     await untilState(cluster, 'b2', 'up');
-    await until(async () => (await connectionsOf('b2')) === 24, 'everybody to be back, on b2');
+    await untilStatus(
+      cluster,
+      (status) => nodeStatus(status, 'b2')?.connections === 24,
+      'everybody to be back, on b2',
+    );
     const b1 = nodeStatus(await statusOf(cluster), 'b1');
     t.like(b1, { draining: true, connections: 0 });
     t.regex(await readFile(cluster.file, 'utf8'), /drainUntil/);
     const undrained = await command('topology', 'undrain', 'b1', '--watch', '0s', cluster.file);
     t.is(undrained.code, 0, undrained.stderr);
     t.is(await agreed(), 3);
-    await until(async () => {
-      const status = await statusOf(cluster);
-      return nodeStatus(status, 'd1')?.watches.every(
-        ({ node, state, draining }) => node !== 'b1' || (state === 'up' && !draining),
-      );
-    }, 'b1 to be taken back');
+    await untilStatus(
+      cluster,
+      (status) => viewsOf(status, 'b1').every(({ state, draining }) => state === 'up' && !draining),
+      'b1 to be taken back',
+    );
     await people(t, 24);
     const onB1 = (await connectionsOf('b1')) ?? 0;
     t.true(onB1 > 0, 'new ones reach b1 again');
@@ -150,7 +153,11 @@ test.serial(
     t.regex(view[0] ?? '', new RegExp(`^b1: ${onB1} connections, .*the rest is closed in [1-4]s, at .*Z$`));
     t.regex(view.at(-1) ?? '', /^b1: no connection is left\n/);
     // They come back by themselves, and find b2 alone.
-    await until(async () => (await connectionsOf('b2')) === 48, 'everybody to be on b2');
+    await untilStatus(
+      cluster,
+      (status) => nodeStatus(status, 'b2')?.connections === 48,
+      'everybody to be on b2',
+    );
     t.is((await command('topology', 'undrain', 'b1', '--watch', '0s', cluster.file)).code, 0);
     t.is(await agreed(), 5);
   },

@@ -1,8 +1,6 @@
 /** Appliers that die, or are interrupted, at any step: the nodes are left with one topology and nothing staged. */
 import test, { type ExecutionContext } from 'ava';
-import type { ControlConnection, Json } from '../../../lib/control/index.ts';
 import { HeadgateError, isHeadgateError } from '../../../lib/errors/index.ts';
-import type { ConnectNode } from '../../../node/index.ts';
 import {
   abortMethod,
   offerMethod,
@@ -12,6 +10,7 @@ import {
 } from '../../../node/rollout/messages.ts';
 import { takeLoopbackBlock, type LoopbackBlock } from '../../loopback-block.ts';
 import { until } from '../../until.ts';
+import { dyingApplier, type DyingApplier } from './dying-applier.ts';
 import { meaning, names, startAgents, textOf, type TestCluster } from './agents.ts';
 
 /** One that is killed before its `nth` message of a kind: nothing any more, and the kernel closes its connections. */
@@ -43,42 +42,6 @@ const deaths: readonly Death[] = [
   ...names.slice(1).map((_, index): Death => ({ before: switchMethod, nth: index + 2, switched: true })),
   { before: offerMethod, nth: 1, switched: true, removes: true },
 ];
-
-interface DyingApplier {
-  readonly connect: ConnectNode;
-  readonly dead: () => boolean;
-}
-
-function dying({ before, nth }: Death, connect: ConnectNode): DyingApplier {
-  let left = nth;
-  const open: ControlConnection[] = [];
-  return {
-    dead: () => left === 0,
-    async connect(address) {
-      const connection = await connect(address);
-      open.push(connection);
-      return {
-        ...wrap(connection),
-        async request(method: string, body: Json, timeoutMs: number) {
-          if (left > 0 && method === before) left -= 1;
-          if (left > 0) return connection.request(method, body, timeoutMs);
-          for (const each of open) each.close();
-          return new Promise<Json>(() => undefined);
-        },
-      };
-    },
-  };
-}
-
-function wrap(connection: ControlConnection): ControlConnection {
-  return {
-    request: (method, body, timeoutMs) => connection.request(method, body, timeoutMs),
-    notify: (method, body) => connection.notify(method, body),
-    onNotify: (handler) => connection.onNotify(handler),
-    onClose: (run) => connection.onClose(run),
-    close: () => connection.close(),
-  };
-}
 
 /** What a cluster runs while one applier after the other dies. */
 interface Course {
@@ -112,7 +75,7 @@ test('an applier killed before any of its messages leaves one topology: the old 
     const what = `killed before ${death.before} number ${death.nth}`;
     const changed = textOf(block, { weight: ++course.weight });
     const candidate = death.removes ? changed.replace(/ {2}b2: .*\n/, '') : changed;
-    const applier = dying(death, cluster.connect);
+    const applier = dyingApplier(death, cluster.connect);
     cluster.node('c2').check = () => death.check?.(applier);
     void cluster
       .apply(candidate, { connect: applier.connect, running: meaning(course.text) })
