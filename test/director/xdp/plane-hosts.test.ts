@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { bpfAvailable, mountBpffs, unmountBpffs } from '../../../lib/linux/bpf/index.ts';
+import { formatMoment } from '../../../topology/index.ts';
 import { foreign, headgate, startCluster, type Cluster, type ClusterSpec } from '../../cluster.ts';
 import { createLab, probeLab, type Lab } from '../../lab/index.ts';
 import { ownNamespaces, temporaryDirectory } from '../../lib/linux/bpf/own-namespaces.ts';
@@ -167,6 +168,36 @@ labTest(
     const explained = await command('explain', '10.77.0.10:1');
     t.regex(explained, /service chat \(10\.77\.0\.100:9000\), forwarding: dr/);
     t.regex(explained, /no connection of this client now/);
+
+    // The deadline of a drain is in the file: the next process leaves what b2 has alone until then …
+    const drainUntil = async (untilMs: number): Promise<void> => {
+      const state = { state: 'drain', drainUntil: formatMoment(untilMs) };
+      await cluster.rewrite({ ...first, balancers: { b2: balancer(2, state), b3: balancer(3) } });
+    };
+    const onB2 = async (): Promise<number> =>
+      viewsOf(await statusOf(cluster), 'b2').reduce((sum, { connections }) => sum + connections, 0);
+    const held = await onB2();
+    t.true(held > 0);
+    await drainUntil(Date.now() + 3_600_000);
+    await until(async () => viewsOf(await statusOf(cluster), 'b2').every(({ draining }) => draining), {
+      describe: 'the director to know that b2 drains',
+    });
+    cluster.node('d1').signal('SIGKILL');
+    await cluster.node('d1').exited;
+    await cluster.start('d1');
+    await untilUp(running, 'b2', 'b3');
+    t.is(await onB2(), held);
+    t.is(await ask('talk', /^talked/), 'talked 90 ended 0');
+    t.notRegex(await ask('open 10', /^opened/), /b2/);
+    // … and the one after that ends it, although the moment came while nobody was there.
+    cluster.node('d1').signal('SIGKILL');
+    await cluster.node('d1').exited;
+    await drainUntil(Date.now() - 1_000);
+    await cluster.start('d1');
+    await until(async () => (await ask('talk', /^talked/)) === `talked ${100 - held} ended ${held}`, {
+      describe: 'the rest of b2 to be ended, and nobody else',
+      everyMs: 100,
+    });
 
     cluster.node('d1').signal('SIGTERM');
     await cluster.node('d1').exited;
