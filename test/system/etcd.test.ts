@@ -126,10 +126,13 @@ etcdTest('apply writes etcd, nodes follow it, and go on, even from a start, whil
   await until(() => clients.every(({ connected }) => connected), 'everybody to be back');
   t.is(nodeStatus(await statusOf(cluster), 'd1')?.connections, 6);
   await etcd.restart(0);
-  const weighed = await until(async () => {
-    const result = await command('topology', 'set-weight', 'b1', '9', '--watch', '0s', place);
-    return result.code === 0 && result;
-  }, 'a change with etcd back');
+  const weighed = await until(
+    async () => {
+      const result = await command('topology', 'set-weight', 'b1', '9', '--watch', '0s', place);
+      return result.code === 0 && result;
+    },
+    { describe: 'a change with etcd back', everyMs: 250 },
+  );
   t.regex(weighed.stdout, /b1 has weight 9/);
   await agreed(generation + 1);
   const weighs = await command('topology', 'show', '--text', '--cluster', place);
