@@ -1,14 +1,15 @@
 /** What a balancer's process asks of the host it runs on. */
 import type { Logger } from 'pino';
-import { prepareHost } from '../lib/host-setup/index.ts';
+import { checkHost, prepareHost } from '../lib/host-setup/index.ts';
 import { runtimeDirectory, type TierContext } from '../node/index.ts';
 import { ownAddresses, type Topology } from '../topology/index.ts';
+import { vipObstacle } from './check-topology.ts';
 import { hostOwner } from './host-wishes.ts';
 import type { SupervisorOptions } from './supervisor.ts';
-import { obstacleOf, wantedVips } from './vip-needs.ts';
+import { modesOf, obstacleOf, wantedVips } from './vip-needs.ts';
 
 /** What prepares the host; tests bring their own. */
-export type HostParts = Pick<SupervisorOptions, 'vips' | 'prepareHost'>;
+export type HostParts = Pick<SupervisorOptions, 'vips' | 'prepareHost' | 'checkHost'>;
 
 /** Prepares the host that `host` is an address of, in the name of this node. */
 export function hostParts(
@@ -16,6 +17,11 @@ export function hostParts(
   host: string,
 ): HostParts {
   const told = new Set<string>();
+  const own = {
+    owner: hostOwner('balancer', topology, node),
+    host,
+    stateDirectory: runtimeDirectory(process.env),
+  };
   return {
     vips: (wanted, me) =>
       wantedVips(wanted, me).filter((need) => {
@@ -23,13 +29,18 @@ export function hostParts(
         if (obstacle !== undefined) tell(log, told, wanted, need.service, obstacle);
         return obstacle === undefined;
       }),
-    prepareHost: (wishes) =>
-      prepareHost({
-        ...wishes,
-        owner: hostOwner('balancer', topology, node),
-        host,
-        stateDirectory: runtimeDirectory(process.env),
-      }),
+    checkHost: (needs, wanted) => {
+      for (const need of needs) {
+        const obstacle = obstacleOf(need, wanted, new Set(ownAddresses()));
+        if (obstacle !== undefined) throw vipObstacle(need, obstacle);
+      }
+      checkHost({
+        ...own,
+        vips: Array.from(modesOf(needs), ([address, mode]) => ({ address, mode })),
+        directors: wanted.directors.map((director) => director.host),
+      });
+    },
+    prepareHost: (wishes) => prepareHost({ ...wishes, ...own }),
   };
 }
 

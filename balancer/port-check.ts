@@ -1,7 +1,7 @@
-import { createServer } from 'node:net';
 import { formatEndpoint, type Endpoint } from '../lib/address/index.ts';
 import type { Clock } from '../lib/clock/index.ts';
-import { errnoCode, HeadgateError } from '../lib/errors/index.ts';
+import { HeadgateError, isHeadgateError } from '../lib/errors/index.ts';
+import { tryListening } from '../lib/relay/index.ts';
 
 /** How long the workers of a predecessor that was killed may take to leave. */
 const patienceMs = 2_000;
@@ -27,10 +27,11 @@ export async function refuseTakenPorts(endpoints: readonly Endpoint[], clock: Cl
   }
 }
 
-function isTaken({ host, port }: Endpoint): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer((socket) => socket.destroy());
-    server.once('error', (error) => resolve(errnoCode(error) === 'EADDRINUSE'));
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(false)));
-  });
+async function isTaken(endpoint: Endpoint): Promise<boolean> {
+  try {
+    await tryListening({ service: '', endpoint });
+    return false;
+  } catch (error) {
+    return isHeadgateError(error, 'HEADGATE_RELAY_PORT_TAKEN');
+  }
 }

@@ -14,6 +14,7 @@ import type { SharedMemory } from '../lib/shared-memory/index.ts';
 import { RateMeter, type TierContext, type TierNode, type TierStatus } from '../node/index.ts';
 import type { Balancer, Topology } from '../topology/index.ts';
 import { AllowedDirectors } from './allowed-directors.ts';
+import { checkTopology, type CheckHost } from './check-topology.ts';
 import { Conditions } from './conditions.ts';
 import { CounterTotals } from './counter-totals.ts';
 import { startDeadResets } from './dead-resets.ts';
@@ -59,6 +60,7 @@ export interface SupervisorOptions {
   /** The VIPs that packets shall arrive for on this host. */
   readonly vips: (topology: Topology, me: Balancer) => readonly VipNeed[];
   readonly prepareHost: PrepareHost;
+  readonly checkHost: CheckHost;
 }
 
 /**
@@ -80,6 +82,7 @@ export class Supervisor implements TierNode, FleetEvents {
   readonly #responder: Responder;
   readonly #fleet: WorkerFleet;
   readonly #vips: SupervisorOptions['vips'];
+  readonly #checkHost: CheckHost;
   readonly #vipNeeds = new VipNeeds();
   readonly #host: HostPreparation;
   readonly #book: FlowBook;
@@ -135,6 +138,7 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#conditions = new Conditions(clock);
     this.#directors.apply(directorHosts(topology), clock.now());
     this.#vips = vips;
+    this.#checkHost = options.checkHost;
     this.#host = new HostPreparation(prepareHost, log);
     this.#book = new FlowBook(this.#limit * bookFactor, (service, key, isLive) =>
       this.#publisher.changed(service, key, isLive),
@@ -232,6 +236,11 @@ export class Supervisor implements TierNode, FleetEvents {
     await this.#prepareHost();
     await this.#publish();
     this.#review();
+  }
+
+  async check(topology: Topology): Promise<void> {
+    const [running, me] = [this.#topology, this.#me];
+    await checkTopology({ running, me, checkHost: this.#checkHost }, topology);
   }
 
   status(): TierStatus {

@@ -6,6 +6,7 @@ import { RateMeter, type TierContext, type TierNode, type TierStatus } from '../
 import type { Director, Topology } from '../topology/index.ts';
 import { Alarms } from './alarms.ts';
 import { balancerId, heartbeatTarget } from './balancer-identity.ts';
+import { checkTopology } from './check-topology.ts';
 import { CompositePlane } from './composite-plane.ts';
 import { directorStatus } from './director-status.ts';
 import { explainHandler, explainMethod } from './explain-request.ts';
@@ -168,6 +169,11 @@ class DirectorNode implements TierNode {
     if (!this.#forgetRemoved()) return;
     this.#setTargets();
     this.#refreshSoon();
+  }
+
+  async check(topology: Topology): Promise<void> {
+    const [running, director] = [this.#topology, this.#director];
+    await checkTopology({ running, director, modes: this.#modes, kinds: this.#kinds }, topology);
   }
 
   status(): TierStatus {

@@ -91,6 +91,26 @@ export class ModeKeeper {
     }
   }
 
+  /**
+   * What a topology would be forwarded by if it came now, as far as that can be told without balancers being asked, and
+   * what works here for it. Changes nothing.
+   */
+  preview(
+    topology: Topology,
+    director: Director,
+  ): { readonly choices: ReadonlyMap<string, ModeChoice>; readonly kinds: KindChoice } {
+    const kinds = new KindChoice(this.#options.kinds, (kind) => kind.lack(topology, director));
+    const choices = chooseModes({
+      topology,
+      lacks: (mode) => kinds.lackOf(mode),
+      health: this.#options.health,
+      apart: () => undefined,
+      running: this.#runningModes(),
+      patient: false,
+    });
+    return { choices, kinds };
+  }
+
   /** What the plane says of the way to a balancer. */
   obstacle({ name, host }: Balancer, mode: ServiceMode): Standing | undefined {
     return this.#options.running(mode)?.obstacle(balancerId({ name, host }), mode);

@@ -37,6 +37,8 @@ export interface PacketPlaneKind {
   readonly endsBy: string;
   /** Why it does not work here; undefined: it does. Tries the thing itself. */
   lack(topology: Topology, director: Director): Lack | undefined;
+  /** Throws when the interface that a director names is none of this machine's, or unfit for the plane. */
+  requireInterface?(director: Director): void;
   /** Whether an earlier process of this director left it running. */
   isPinned(topology: Topology, director: Director): boolean;
   /** Throws what the operator must read. */

@@ -10,6 +10,7 @@ export {
 } from './node-status.ts';
 export { collectStatus, type ClusterStatus, type NodeAnswer } from './cluster-status.ts';
 export { controlEndpoints, type NodeAddress } from './control-endpoints.ts';
+export { newPlaces, tryNewPlaces, type ServicePlace } from './new-endpoints.ts';
 export { createLogger, type LogFormat, type LogLevel, logLevels, logFormats } from './logger.ts';
 export { localSockets, runtimeDirectory } from './runtime-directory.ts';
 export { runNode, type RunNodeOptions } from './run-node.ts';
@@ -39,7 +40,8 @@ export {
   type ConnectNode,
   type SurveyedNode,
 } from './rollout/survey.ts';
-export { rollOut, type RolloutEvent, type RolloutOptions, type RolloutResult } from './rollout/roll-out.ts';
+export { rollOut } from './rollout/roll-out.ts';
+export type { RolloutEvent, RolloutOptions, RolloutResult } from './rollout/roll-out-types.ts';
 export { stateDirectory } from './rollout/store.ts';
 export { ringOf } from './rotation/keeper.ts';
 export { rotateSecret, type RotateOptions, type RotationEvent } from './rotation/rotate.ts';

@@ -23,6 +23,7 @@ import {
 import { AdminLimit, limitAdmin } from './admin-limit.ts';
 import { collectStatus, type ClusterStatus } from './cluster-status.ts';
 import { controlEndpoints, type NodeAddress } from './control-endpoints.ts';
+import { ControlPorts } from './control-ports.ts';
 import { createLogger, type LogFormat, type LogLevel } from './logger.ts';
 import { clusterStatusMethod, statusMethod, type NodeStatus } from './node-status.ts';
 import { RateMeter } from './rate-meter.ts';
@@ -102,6 +103,7 @@ class NodeProcess {
   readonly #keys: KeyKeeper;
   readonly #log: Logger;
   readonly #control: ControlServer;
+  readonly #ports: ControlPorts;
   readonly #started = performance.now();
   readonly #exit = deferred<number>();
   #topology: Topology;
@@ -131,6 +133,7 @@ class NodeProcess {
     this.#address = this.#findAddress(topology)!;
     const server = createControlServer({ key, cluster: topology.cluster, node: name, log });
     this.#control = limitAdmin(server, adminMethods, this.#adminLimit);
+    this.#ports = new ControlPorts(this.#control);
     this.#rollout = new RolloutAgent({
       source,
       node: name,
@@ -145,7 +148,7 @@ class NodeProcess {
       store: holdingStore(stateDirectory(options.env), source.name, options.tier, name),
       self: () => this.#address.control,
       apply: (changed) => this.#apply(changed),
-      check: async (changed) => this.#tier?.check?.(changed),
+      check: (changed) => this.#check(changed),
     });
   }
 
@@ -171,7 +174,7 @@ class NodeProcess {
       this.#keys.start(this.#control);
       this.#control.handle(statusMethod, () => this.#status() as unknown as Json);
       this.#control.handle(clusterStatusMethod, async () => (await this.#collect()) as unknown as Json);
-      await this.#control.listen(this.#address.control);
+      await this.#ports.listen(this.#address.control);
       await this.#control.listenLocal(socketPath);
     } catch (error) {
       await this.#closeAll();
@@ -238,6 +241,14 @@ class NodeProcess {
     await this.#followOwnAddress(this.#findAddress(topology));
   }
 
+  /** Part of phase one of a roll-out: rejects with what this host cannot do. */
+  async #check(topology: Topology): Promise<void> {
+    const address = this.#findAddress(topology);
+    if (address?.control.host === this.#address.control.host)
+      await this.#ports.check(this.#topology, address.control);
+    await this.#tier?.check?.(topology);
+  }
+
   /** A node whose entry is gone, or moved to another address, drains and then ends; back again, it stays. */
   async #followOwnAddress(address: NodeAddress | undefined): Promise<void> {
     const here = address !== undefined && address.control.host === this.#address.control.host;
@@ -262,8 +273,7 @@ class NodeProcess {
       this.#log.info(`${this.#name} is in the topology again`);
     }
     if (!sameEndpoint(address.control, this.#address.control)) {
-      // The old port stays open until the process ends: peers with the old topology still use it.
-      await this.#control.listen(address.control);
+      await this.#ports.listen(address.control);
       this.#address = address;
       this.#log.info(`control port is now ${formatEndpoint(address.control)}`);
     }

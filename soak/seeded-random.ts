@@ -26,6 +26,15 @@ export class SeededRandom {
     return least + Math.floor(this.fraction() * (most - least + 1));
   }
 
+  /** A whole number from 0 to `count` - 1. */
+  below(count: number): number {
+    return Math.floor(this.fraction() * count);
+  }
+
+  bytes(count: number): Buffer {
+    return Buffer.from(Array.from({ length: count }, () => this.below(256)));
+  }
+
   /** One of `from`. Throws RangeError when there is none. */
   pick<Value>(from: readonly Value[]): Value {
     if (from.length === 0) throw new RangeError('nothing to pick from');

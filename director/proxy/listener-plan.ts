@@ -1,4 +1,4 @@
-import { sameEndpoint, type Endpoint } from '../../lib/address/index.ts';
+import { endpointsOverlap, sameEndpoint } from '../../lib/address/index.ts';
 import { isDeepStrictEqual } from 'node:util';
 import type { ForwardingSettings, ServiceForwarding } from '../forwarding-table.ts';
 
@@ -27,7 +27,10 @@ export function planListeners(
   const close = running.filter(({ name, listen }) => {
     const kept = wanted.find((service) => service.name === name);
     // A replaced listener stays until its successor listens, unless a new one wants its place.
-    return kept === undefined || (open.includes(kept) && open.some((other) => overlap(other.listen, listen)));
+    return (
+      kept === undefined ||
+      (open.includes(kept) && open.some((other) => endpointsOverlap(other.listen, listen)))
+    );
   });
   const update = wanted.filter((service) => {
     const old = current.get(service.name);
@@ -38,10 +41,4 @@ export function planListeners(
 
 function sameSettings(one: ForwardingSettings, other: ForwardingSettings): boolean {
   return isDeepStrictEqual(one, other);
-}
-
-/** Whether both cannot listen at once: same port and same address, or one of them is every address. */
-function overlap(one: Endpoint, other: Endpoint): boolean {
-  const any = (host: string): boolean => host === '0.0.0.0' || host === '::';
-  return one.port === other.port && (one.host === other.host || any(one.host) || any(other.host));
 }

@@ -34,6 +34,7 @@ export function xdpKind(env: Readonly<NodeJS.ProcessEnv>): PacketPlaneKind {
     takesVip: false,
     endsBy: 'stop the director and run headgate director --detach',
     lack: (topology, director) => lackOf(env, topology, director),
+    requireInterface: (director) => void wireOf(director),
     isPinned: (topology, director) => isBpffs(pinDirectory(env, topology, director)),
     open: (context) => open(env, context),
   };

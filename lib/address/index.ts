@@ -92,6 +92,12 @@ export function sameEndpoint(one: Endpoint, other: Endpoint): boolean {
   return one.port === other.port && one.host === other.host;
 }
 
+/** Whether nobody can listen at both at once: one port, and one address or every address. */
+export function endpointsOverlap(one: Endpoint, other: Endpoint): boolean {
+  const any = (host: string): boolean => host === '0.0.0.0' || host === '::';
+  return one.port === other.port && (one.host === other.host || any(one.host) || any(other.host));
+}
+
 /** What an address is good for. `wildcard` is 0.0.0.0 or ::, `host` is an address of one machine. */
 export type AddressKind = 'host' | 'loopback' | 'wildcard' | 'multicast' | 'broadcast' | 'link-local';
 

@@ -8,4 +8,5 @@ export { KeyRing, type ControlKeys } from './key-ring.ts';
 export { controlLimits, type ControlLimits } from './limits.ts';
 export { createControlServer, type BoundControlServer, type ControlServerOptions } from './server.ts';
 export { connectControl, connectLocal, type ConnectControlOptions } from './client.ts';
+export { tryControlPort } from './listen.ts';
 export { connectTcp, type ConnectTcpOptions } from './connect-tcp.ts';

@@ -37,6 +37,13 @@ export async function listenTcp(server: net.Server, endpoint: Endpoint): Promise
     : endpoint;
 }
 
+/** Listens for a moment to find out whether a control server could. Rejects as listenTcp(). */
+export async function tryControlPort(endpoint: Endpoint): Promise<void> {
+  const server = net.createServer((socket) => socket.destroy());
+  await listenTcp(server, endpoint);
+  await new Promise<void>((resolve) => void server.close(() => resolve()));
+}
+
 /**
  * Listens on a unix socket that has mode 0600 from its first moment. A socket file that a dead process left
  * behind is replaced; one that somebody listens on, or a file of another kind, is an error. Node removes the

@@ -20,9 +20,18 @@ export type HandshakeResult =
  */
 export function serverHandshake(
   socket: Socket,
-  { presented, accepted }: ControlKeys,
+  keys: ControlKeys,
   done: (result: HandshakeResult) => void,
 ): void {
+  socket.write(greetingLine(keys.presented.id));
+  // Whoever says nothing costs no TLS. What has been read by then is taken over (tls.TLSSocket, as for STARTTLS).
+  socket.once('readable', () => {
+    if (socket.readableLength > 0) secure(socket, keys, done);
+    else socket.destroy();
+  });
+}
+
+function secure(socket: Socket, { accepted }: ControlKeys, done: (result: HandshakeResult) => void): void {
   let keyId = '';
   let keyRefused: { readonly theirId: string | undefined } | undefined;
   const server = tls.createServer({
@@ -46,6 +55,5 @@ export function serverHandshake(
     else if (code.startsWith('ERR_')) done({ kind: 'garbage', why: `the TLS handshake failed (${code})` });
     socket.destroy();
   });
-  socket.write(greetingLine(presented.id));
   server.emit('connection', socket);
 }

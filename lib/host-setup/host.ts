@@ -2,7 +2,7 @@
 import { HeadgateError, isHeadgateError } from '../errors/index.ts';
 import { Netlink, type InterfaceAddress, type NetworkInterface } from '../linux/netlink/index.ts';
 import type { Change } from './state.ts';
-import { readSysctl, sysctlName, writeSysctl } from './sysctl.ts';
+import { readSysctl, requireWritable, sysctlName, writeSysctl } from './sysctl.ts';
 import type { HostBinding, WantedVip } from './types.ts';
 import type { Observed } from './wanted.ts';
 
@@ -82,6 +82,13 @@ export class Host implements Observed {
     return this.#address(`add ${textOf(change)} to lo`, () => this.#netlink.addAddress(change))
       ? `added ${textOf(change)} to lo`
       : undefined;
+  }
+
+  /** Throws as apply() when this process may not do it. Changes nothing. */
+  requireRightTo(change: Change): void {
+    if (change.kind === 'sysctl') requireWritable(change.path, change.now);
+    // Whoever may not take an address that is not there may not put it there either.
+    else this.#address(`add ${textOf(change)} to lo`, () => this.#netlink.removeAddress(change));
   }
 
   /** Takes it back, unless somebody else has changed it since. Answers what was done in words. Throws as apply(). */

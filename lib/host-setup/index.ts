@@ -5,6 +5,7 @@
  */
 export { hostBinding, prepareHost } from './prepare.ts';
 export { undoHost, type UndoneHost } from './undo.ts';
+export { checkHost } from './check.ts';
 export { planHost } from './plan.ts';
 export { tunnelMss } from './mss.ts';
 export { unwrapCounters, type UnwrapCounter } from './unwrap/index.ts';

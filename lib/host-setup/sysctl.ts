@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
 import { errnoCode, HeadgateError } from '../errors/index.ts';
 
 /** A setting of /proc/sys, by its path there. Undefined when there is none (the interface is gone, IPv4 is off). */
@@ -13,8 +13,17 @@ export function readSysctl(path: string): string | undefined {
 
 /** Throws HEADGATE_HOST_SYSCTL, whose cure is the command that does it by hand. */
 export function writeSysctl(path: string, value: string): void {
+  setting(path, value, () => writeFileSync(`/proc/sys/${path}`, value));
+}
+
+/** Throws as writeSysctl() where this process may not write the setting; writes nothing. */
+export function requireWritable(path: string, value: string): void {
+  setting(path, value, () => accessSync(`/proc/sys/${path}`, constants.W_OK));
+}
+
+function setting(path: string, value: string, act: () => void): void {
   try {
-    writeFileSync(`/proc/sys/${path}`, value);
+    act();
   } catch (error) {
     throw new HeadgateError('HEADGATE_HOST_SYSCTL', `set ${sysctlName(path)} to ${value}`, {
       cause: error,

@@ -57,7 +57,7 @@ const listenCodes: Readonly<Record<string, ErrorCode>> = {
 };
 
 /** The error of a listener that could not start; `cause` is the system's, or lib/linux's. */
-export function listenFailure(spec: ListenSpec, cause: unknown): HeadgateError {
+export function listenFailure(spec: Pick<ListenSpec, 'service' | 'endpoint'>, cause: unknown): HeadgateError {
   const fact = cause instanceof HeadgateError ? cause.facts['code'] : undefined;
   const code = typeof fact === 'string' ? fact : errnoCode(cause);
   const kind = listenCodes[code ?? ''] ?? 'HEADGATE_RELAY_LISTEN_FAILED';

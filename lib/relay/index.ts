@@ -16,5 +16,6 @@ export {
   type EnginePreference,
 } from './choose.ts';
 export { connectionLimit, defaultDescriptorReserve } from './connection-limit.ts';
+export { tryListening } from './listen-trial.ts';
 export { createNodeRelay } from './node/relay.ts';
 export { createUringRelay } from './uring/relay.ts';

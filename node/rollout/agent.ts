@@ -8,17 +8,9 @@ import type { Endpoint } from '../../lib/address/index.ts';
 import type { Clock, Timer } from '../../lib/clock/index.ts';
 import { type ControlKeys, type ControlPeer, type ControlServer } from '../../lib/control/index.ts';
 import { describeError, HeadgateError } from '../../lib/errors/index.ts';
-import type { BeatPeer, Generations } from '../../lib/heartbeat/index.ts';
-import {
-  formatProblem,
-  parseTopology,
-  readSecrets,
-  type ClusterSecrets,
-  type Topology,
-  type TopologySource,
-} from '../../topology/index.ts';
-import { controlEndpoints } from '../control-endpoints.ts';
-import { idsOf } from '../rotation/keys.ts';
+import type { Generations } from '../../lib/heartbeat/index.ts';
+import type { Topology, TopologySource } from '../../topology/index.ts';
+import { acceptable } from './acceptable.ts';
 import {
   afterFileChange,
   afterTake,
@@ -47,22 +39,12 @@ import {
   type Offer,
   type RolloutStatus,
 } from './messages.ts';
-import { exchange, peerEndpoints } from './peers.ts';
+import { PeerLook } from './peer-look.ts';
 import { compareStamps, stampBody, stampInNote, type Stamp } from './stamp.ts';
 import type { HoldingStore } from './store.ts';
 
-/** Every so often, on average, a random peer is asked: directors, for one, hear of each other only so. */
-const lookMs = 3_000;
-/** A node that has just started looks soon, at so many peers: it may have missed a roll-out. */
-const firstLookMs = 100;
-const firstLooks = 3;
-/** A peer that was seen behind or ahead is asked at most this often. */
-const peerPauseMs = 500;
 /** After the applier's connection ended, a switch that was under way to a peer may take this long to arrive there. */
 const orphanPauseMs = 300;
-/** Peers asked at the same time when the applier is gone. */
-const parallelAsks = 32;
-
 export interface RolloutAgentOptions {
   readonly source: TopologySource;
   readonly node: string;
@@ -99,11 +81,9 @@ export class RolloutAgent {
   #refused = '';
   #applyProblem = '';
   #diskProblem = '';
-  #look: Timer | undefined;
-  readonly #asked = new Map<string, number>();
+  readonly #peers: PeerLook;
   /** Changes one after the other. */
   #turn: Promise<void> = Promise.resolve();
-  #started = false;
   #closed = false;
 
   constructor(options: RolloutAgentOptions) {
@@ -112,7 +92,18 @@ export class RolloutAgent {
     this.#clock = options.clock;
     this.#holding = options.holding;
     this.#topology = options.topology;
-    const { control } = options;
+    const { control, key, node, self, log, clock, random } = options;
+    this.#peers = new PeerLook({
+      access: () => ({ key, node, cluster: this.#topology.cluster }),
+      self,
+      topologies: () =>
+        [this.#topology, this.#before, this.#staged?.topology].filter((each) => each !== undefined),
+      own: () => ({ stamp: this.#holding.stamp, text: this.#holding.text }),
+      onNewer: (newer, how) => this.#catchUp(newer, how),
+      log,
+      clock,
+      random,
+    });
     control.handle(stateMethod, () => ({ ...this.status() }));
     control.handle(fetchMethod, () => ({
       stamp: stampBody(this.#holding.stamp),
@@ -137,17 +128,16 @@ export class RolloutAgent {
   /** For the heartbeats. */
   readonly generations: Generations = {
     own: () => this.#holding.stamp.generation,
-    heard: (peer, generation) => this.#heard(peer, generation),
+    heard: (peer, generation) => this.#peers.heard(peer, generation),
   };
 
   /** Keeps what runs on disk, and begins to look around. `rewrite`: the file is older than what runs. */
   start(rewrite: boolean): void {
-    this.#started = true;
     void this.#inTurn(async () => {
       await this.#save();
       if (rewrite) await this.#writeSource();
     });
-    this.#look = this.#clock.after(firstLookMs, () => this.#lookAround(firstLooks), true);
+    this.#peers.start();
   }
 
   status(): RolloutStatus {
@@ -195,7 +185,7 @@ export class RolloutAgent {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#look?.cancel();
+    this.#peers.close();
     this.#staged?.lease.cancel();
     await this.#turn;
   }
@@ -228,7 +218,7 @@ export class RolloutAgent {
   async #stage(request: StageRequest, peer: ControlPeer): Promise<Readonly<Record<string, never>>> {
     const refusal = refusesStage(this.#holding, this.#staged, request);
     if (refusal !== undefined) throw new HeadgateError(refusal.code, refusal.message);
-    const topology = await this.#validated(request.stamp, request.text);
+    const topology = await this.#acceptable(request.stamp, request.text);
     await this.#options.check(topology);
     // Somebody may have been quicker while this one was looked at.
     const late = refusesStage(this.#holding, this.#staged, request);
@@ -299,14 +289,7 @@ export class RolloutAgent {
     this.#log.warn(
       `${staged.by}, who staged generation ${staged.stamp.generation}, is gone: asking the others`,
     );
-    const peers = [...this.#peers()];
-    const ask = async (): Promise<void> => {
-      for (let peer = peers.pop(); peer !== undefined; peer = peers.pop()) {
-        if (this.#staged?.stamp.id !== id || this.#closed) return;
-        await this.#compareWith(peer);
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(parallelAsks, peers.length) }, ask));
+    await this.#peers.askAll(() => this.#staged?.stamp.id === id);
     if (this.#staged?.stamp.id === id) this.#drop('no node that answers has switched to it');
   }
 
@@ -361,46 +344,16 @@ export class RolloutAgent {
     }
   }
 
-  /** The topology of a text that this node can run. Throws HEADGATE_ROLLOUT_INVALID, _CLUSTER and _SECRET. */
-  async #validated(stamp: Stamp, text: string): Promise<Topology> {
-    const result = parseTopology(text, this.#options.source.name);
-    if (result.topology === undefined) {
-      const [first] = result.problems;
-      const message = first === undefined ? 'it is not valid' : formatProblem(first);
-      throw new HeadgateError('HEADGATE_ROLLOUT_INVALID', message);
-    }
-    const { topology } = result;
-    if (topology.hash !== stamp.hash) {
-      const message = `it means ${topology.hash} here and ${stamp.hash} to who rolls it out`;
-      throw new HeadgateError('HEADGATE_ROLLOUT_INVALID', message);
-    }
-    if (topology.cluster !== this.#topology.cluster) {
-      const message = `it is of cluster ${topology.cluster}, this node of ${this.#topology.cluster}`;
-      throw new HeadgateError('HEADGATE_ROLLOUT_CLUSTER', message);
-    }
-    await this.#checkSecret(topology);
-    return topology;
-  }
-
-  async #checkSecret(topology: Topology): Promise<void> {
-    let secrets: ClusterSecrets;
-    try {
-      secrets = await readSecrets(topology.secret, this.#options.env);
-    } catch (cause) {
-      throw new HeadgateError('HEADGATE_ROLLOUT_SECRET', 'its secret cannot be read here', { cause });
-    }
-    const ids = Object.values(idsOf(secrets)) as readonly string[];
-    const { presented, accepted } = this.#options.key;
-    if (accepted.some(({ id }) => ids.includes(id))) return;
-    const message = `the secret it names has key id ${ids[0]}, the one in use ${presented.id}`;
-    throw new HeadgateError('HEADGATE_ROLLOUT_SECRET', message);
+  #acceptable(stamp: Stamp, text: string): Promise<Topology> {
+    const { source, key, env } = this.#options;
+    return acceptable({ name: source.name, cluster: this.#topology.cluster, key, env }, stamp, text);
   }
 
   /** Takes what a peer runs, when it is newer. */
   async #catchUp({ stamp, text }: Offer, how: string): Promise<void> {
     await this.#inTurn(async () => {
       if (this.#closed || compareStamps(stamp, this.#holding.stamp) <= 0) return;
-      const topology = await this.#validated(stamp, text).catch((error: unknown) => {
+      const topology = await this.#acceptable(stamp, text).catch((error: unknown) => {
         if (this.#refused !== stamp.id)
           this.#log.error(`cannot catch up with generation ${stamp.generation}: ${describeError(error)}`);
         this.#refused = stamp.id;
@@ -413,61 +366,5 @@ export class RolloutAgent {
       this.#log.info(`catching up with generation ${stamp.generation}, ${how}`);
       await this.#take(stamp, text, topology);
     });
-  }
-
-  #peers(): readonly Endpoint[] {
-    const topologies = [this.#topology, this.#before, this.#staged?.topology].filter(
-      (each) => each !== undefined,
-    );
-    return peerEndpoints(topologies, this.#options.self());
-  }
-
-  #heard(peer: BeatPeer, generation: number): void {
-    // The tier beats already while it starts, and cannot take anything over yet.
-    if (!this.#started || this.#closed || generation === this.#holding.stamp.generation) return;
-    const endpoint = 'endpoint' in peer ? peer.endpoint : this.#endpointOf(peer.node);
-    // Of a node we do not know: it knows us, and hears from our answer that we differ.
-    if (endpoint === undefined) return;
-    const name = `${endpoint.host} ${endpoint.port}`;
-    const nowMs = this.#clock.now();
-    if (nowMs - (this.#asked.get(name) ?? -Infinity) < peerPauseMs) return;
-    this.#asked.set(name, nowMs);
-    if (this.#asked.size > 4_096) this.#asked.clear();
-    void this.#compareWith(endpoint);
-  }
-
-  #endpointOf(node: string): Endpoint | undefined {
-    for (const topology of [this.#topology, this.#before, this.#staged?.topology]) {
-      if (topology === undefined) continue;
-      const found = controlEndpoints(topology).find(
-        (address) => address.node === node && address.speaksControl,
-      );
-      if (found !== undefined) return found.control;
-    }
-    return undefined;
-  }
-
-  #lookAround(count: number): void {
-    const peers = [...this.#peers()];
-    for (let left = count; left > 0 && peers.length > 0; left--) {
-      const [peer] = peers.splice(Math.floor(this.#options.random() * peers.length), 1);
-      void this.#compareWith(peer!);
-    }
-    const delayMs = lookMs * (0.5 + this.#options.random());
-    if (!this.#closed) this.#look = this.#clock.after(delayMs, () => this.#lookAround(1), true);
-  }
-
-  /** Never rejects: a peer that does not answer is the heartbeats' matter. */
-  async #compareWith(endpoint: Endpoint): Promise<void> {
-    const { key, node } = this.#options;
-    const access = { key, cluster: this.#topology.cluster, node };
-    const own = (): Offer => ({ stamp: this.#holding.stamp, text: this.#holding.text });
-    try {
-      const newer = await exchange(endpoint, access, own);
-      if (newer !== undefined && !this.#closed)
-        await this.#catchUp(newer, `from ${endpoint.host} port ${endpoint.port}`);
-    } catch (error) {
-      this.#log.debug(`no comparison with ${endpoint.host} port ${endpoint.port}: ${describeError(error)}`);
-    }
   }
 }

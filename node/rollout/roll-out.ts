@@ -3,14 +3,12 @@
  * made by the first switch: whatever happens to the applier, the nodes then bring each other to it; before, they all
  * keep what they have.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { every, systemClock, type Timer } from '../../lib/clock/index.ts';
-import type { ControlConnection, Json } from '../../lib/control/index.ts';
+import type { Json } from '../../lib/control/index.ts';
 import { describeError, HeadgateError } from '../../lib/errors/index.ts';
-import type { Topology } from '../../topology/index.ts';
 import type { NodeAddress } from '../control-endpoints.ts';
-import type { NodeStatus } from '../node-status.ts';
-import { healthOf, troublesBetween, troublesWorse, whatIsWorse, type Health } from './health.ts';
+import { Convergence } from './convergence.ts';
+import { healthOf, type Health } from './health.ts';
 import {
   abortMethod,
   fetchMethod,
@@ -23,77 +21,23 @@ import {
   switchMethod,
   tooLarge,
 } from './messages.ts';
+import type { Answering, RolloutEvent, RolloutOptions, RolloutResult } from './roll-out-types.ts';
 import { compareStamps, newerStamp, nextStamp, stampBody, type Stamp } from './stamp.ts';
 import {
   addressesOf,
   addressId,
-  askNode,
   closeSurvey,
   newestStamp,
   survey,
   upFor,
-  type ConnectNode,
   type SurveyedNode,
 } from './survey.ts';
-
-export type Answering = SurveyedNode & { readonly answer: NonNullable<SurveyedNode['answer']> };
-
-/** What happens, for whoever shows it. */
-export type RolloutEvent =
-  | { readonly kind: 'begins'; readonly stamp: Stamp; readonly nodes: number }
-  | { readonly kind: 'skipped' | 'late'; readonly node: string; readonly why: string }
-  | { readonly kind: 'staged'; readonly node: string }
-  | { readonly kind: 'switched'; readonly node: string; readonly problem: string }
-  | { readonly kind: 'settled'; readonly watchMs: number }
-  | { readonly kind: 'rolls-back'; readonly why: string };
-
-export interface RolloutOptions {
-  /** What runs now: where its nodes are. */
-  readonly running: Topology;
-  readonly candidate: { readonly topology: Topology; readonly text: string };
-  /** The roll-out the plan was made against; another one in the cluster is HEADGATE_ROLLOUT_STALE. */
-  readonly base?: Stamp;
-  readonly by: string;
-  readonly connect: ConnectNode;
-  /** The roll-out that a store shared by all nodes holds. */
-  readonly stored?: Stamp;
-  /**
-   * Writes the topology where all nodes read it, once every node has staged it. This, not the first switch, is then
-   * the decision. Rejects when somebody else was quicker: nobody switches.
-   */
-  readonly commit?: (stamp: Stamp, text: string) => Promise<void>;
-  /** Nodes to be left out although they are up. */
-  readonly skip?: ReadonlySet<string>;
-  /** How long health is watched after the switch; 0: not at all, and nothing is rolled back. */
-  readonly watchMs: number;
-  readonly onEvent?: (event: RolloutEvent) => void;
-  /** Ctrl-C. */
-  readonly signal?: AbortSignal;
-  readonly random?: () => number;
-}
-
-export interface RolloutResult {
-  readonly stamp: Stamp;
-  readonly switched: readonly string[];
-  /** Nodes that should have switched and have not said so. */
-  readonly late: readonly string[];
-  readonly skipped: readonly string[];
-  /** In what way health is worse than before. */
-  readonly worse?: string;
-  /** Why the topology from before was rolled out again, and as what. */
-  readonly rolledBack?: { readonly why: string; readonly stamp: Stamp };
-}
 
 /** Longest time a node may look at a topology before it says whether it takes it. */
 const stageMs = 5_000;
 const switchMs = 5_000;
 /** The nodes' lease is five times this. */
 const renewMs = 1_000;
-/** How long the nodes may take to report the new generation, and from then on to be well for each other again. */
-const settleMs = 15_000;
-const healthSettleMs = 5_000;
-const lookMs = 250;
-
 /**
  * Throws HEADGATE_ROLLOUT_BUSY, _STALE, _UNREACHABLE, _REFUSED, _TOO_LARGE, _NO_CLUSTER and _INTERRUPTED; then no
  * node has switched.
@@ -107,7 +51,6 @@ export async function rollOut(options: RolloutOptions): Promise<RolloutResult> {
     return await rollout.run();
   } finally {
     closeSurvey(nodes);
-    rollout.close();
   }
 }
 
@@ -116,8 +59,6 @@ class Rollout {
   readonly #nodes: readonly SurveyedNode[];
   readonly #before: Health;
   readonly #skipped: string[] = [];
-  /** Connections made anew, by the node's first answer. */
-  readonly #again = new Map<SurveyedNode, ControlConnection>();
   #staged: readonly Answering[] = [];
 
   constructor(options: RolloutOptions, nodes: readonly SurveyedNode[]) {
@@ -140,8 +81,7 @@ class Rollout {
     const switched = await this.#switchAll(stamp);
     const atMs = performance.now();
     this.#offerToOthers(stamp);
-    const { late, worse } = await this.#settle(stamp);
-    const why = worse ?? (await this.#watch(stamp, atMs));
+    const { late, why } = await this.#converge(stamp, atMs);
     const result = {
       stamp,
       switched,
@@ -153,6 +93,27 @@ class Rollout {
     this.#tell({ kind: 'rolls-back', why });
     const back = await this.#rollBack(why, stamp, old, late);
     return { ...result, rolledBack: { why, stamp: back.stamp } };
+  }
+
+  async #converge(stamp: Stamp, switchedMs: number) {
+    const { running, candidate, connect, watchMs, signal } = this.#options;
+    const convergence = new Convergence({
+      nodes: this.#nodes,
+      staged: this.#staged,
+      before: this.#before,
+      step: { from: running, to: candidate.topology },
+      isWanted: (node) => this.#isWanted(node),
+      connect,
+      watchMs,
+      onEvent: (event) => this.#tell(event),
+      signal,
+    });
+    try {
+      const { late, worse } = await convergence.settle(stamp);
+      return { late, why: worse ?? (await convergence.watch(stamp, switchedMs)) };
+    } finally {
+      convergence.close();
+    }
   }
 
   async #rollBack(why: string, stamp: Stamp, old: string, late: readonly string[]): Promise<RolloutResult> {
@@ -170,10 +131,6 @@ class Rollout {
       const message = `rolling back (${why}) failed, generation ${stamp.generation} stays`;
       throw new HeadgateError('HEADGATE_ROLLOUT_INCOMPLETE', message, { cause });
     });
-  }
-
-  close(): void {
-    for (const connection of this.#again.values()) connection.close();
   }
 
   /** Compare-and-swap begins here; the nodes do the rest of it. */
@@ -342,100 +299,6 @@ class Rollout {
         void this.#quietly(node as Answering, offerMethod, { stamp: stampBody(stamp), text });
   }
 
-  /** Waits until every node reports the generation and nobody is worse off; says who is late, and what stays worse. */
-  async #settle(stamp: Stamp): Promise<{
-    readonly late: readonly string[];
-    readonly worse: string | undefined;
-  }> {
-    const deadline = performance.now() + settleMs;
-    let reportedMs: number | undefined;
-    for (;;) {
-      const { statuses, behind, problems } = await this.#look(stamp);
-      const worse = [...problems, ...whatIsWorse(this.#before, healthOf(statuses), this.#step)];
-      const nowMs = performance.now();
-      if (behind.length === 0) reportedMs ??= nowMs;
-      const isWell = behind.length === 0 && worse.length === 0;
-      const isOver = nowMs >= deadline || nowMs - (reportedMs ?? nowMs) >= healthSettleMs;
-      const stopped = this.#options.signal?.aborted === true;
-      if (isWell || isOver || stopped || problems.length > 0) {
-        for (const node of behind)
-          this.#tell({ kind: 'late', node, why: 'has not said that it has switched' });
-        if (isWell) this.#tell({ kind: 'settled', watchMs: this.#options.watchMs });
-        // Whoever stops looking gets no verdict: what is not well yet may be about to be.
-        return { late: behind, worse: stopped && problems.length === 0 ? undefined : worse[0] };
-      }
-      await this.#pause(lookMs);
-    }
-  }
-
-  /** Why health became worse while it was watched. */
-  async #watch(stamp: Stamp, fromMs: number): Promise<string | undefined> {
-    const { watchMs, signal } = this.#options;
-    const minuteBefore = this.#nodes.reduce(
-      (sum, { answer }) => sum + (answer?.status.troublesLastMinute ?? 0),
-      0,
-    );
-    let last: readonly string[] = [];
-    while (performance.now() - fromMs < watchMs && signal?.aborted !== true) {
-      const { statuses } = await this.#look(stamp);
-      const now = healthOf(statuses);
-      const worse = whatIsWorse(this.#before, now, this.#step);
-      // Twice the same: one missed answer is no verdict.
-      const lasting = worse.find((line) => last.includes(line));
-      if (lasting !== undefined) return lasting;
-      last = worse;
-      const troubled = troublesWorse(
-        minuteBefore,
-        troublesBetween(this.#before, now),
-        performance.now() - fromMs,
-      );
-      if (troubled !== undefined) return troubled;
-      await this.#pause(lookMs * 2);
-    }
-    return undefined;
-  }
-
-  get #step(): { readonly from: Topology; readonly to: Topology } {
-    return { from: this.#options.running, to: this.#options.candidate.topology };
-  }
-
-  async #look(stamp: Stamp): Promise<{
-    readonly statuses: readonly NodeStatus[];
-    readonly behind: readonly string[];
-    readonly problems: readonly string[];
-  }> {
-    const nodes = await Promise.all(
-      this.#nodes
-        .filter((node) => node.answer !== undefined && this.#isWanted(node))
-        .map((node) => this.#lookAt(node)),
-    );
-    const behind = nodes.filter(
-      ({ node, answer }) =>
-        this.#staged.some((staged) => staged.node === node) &&
-        (answer === undefined || compareStamps(answer.state, stamp) < 0),
-    );
-    return {
-      statuses: nodes.flatMap(({ answer }) => answer?.status ?? []),
-      behind: behind.map(({ node }) => node),
-      problems: nodes.flatMap(({ node, answer }) =>
-        answer?.state.applyProblem ? [`${node}: ${answer.state.applyProblem}`] : [],
-      ),
-    };
-  }
-
-  /** Over the connection that is there, else over a new one: a connection that broke is no verdict on its node. */
-  async #lookAt(node: SurveyedNode): Promise<SurveyedNode> {
-    const held = this.#again.get(node) ?? node.answer?.connection;
-    try {
-      if (held !== undefined) return await askNode(node, held);
-    } catch {
-      held?.close();
-    }
-    const [again] = await survey([node], this.#options.connect);
-    if (again?.answer !== undefined) this.#again.set(node, again.answer.connection);
-    return again ?? node;
-  }
-
   /** Nodes that are named as not answering. */
   #silent(why: string): readonly string[] {
     return this.#nodes.map(({ node }) => node).filter((node) => why.startsWith(`${node} does not answer`));
@@ -447,10 +310,6 @@ class Rollout {
     } catch {
       // It hears of the outcome from its peers, or lets its lease run out.
     }
-  }
-
-  async #pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.#options.signal }).catch(() => undefined);
   }
 
   #tell(event: RolloutEvent): void {

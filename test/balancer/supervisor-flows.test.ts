@@ -21,6 +21,7 @@ function host(failure?: Error): HostParts & { readonly asked: string[] } {
   return {
     asked,
     vips: wantedVips,
+    checkHost: () => undefined,
     prepareHost: (wishes) =>
       note('prepare', wishes).then(() => ({
         takeLog: () => [],

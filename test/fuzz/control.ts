@@ -34,7 +34,7 @@ import { rotationMethods } from '../../node/rotation/messages.ts';
 import { startTopology } from '../../node/start-topology.ts';
 import { fileSource, newSecretText } from '../../topology/index.ts';
 import { until } from '../until.ts';
-import { Random } from './random.ts';
+import { SeededRandom } from '../../soak/seeded-random.ts';
 
 export interface ControlFuzz {
   readonly count: number;
@@ -117,7 +117,7 @@ type Target = Awaited<ReturnType<typeof startTarget>>;
 /** Throws, with the seed, when the server does not answer any more, holds too much, or changed what it holds. */
 export async function fuzzControl(count: number, seed: number): Promise<ControlFuzz> {
   return withTarget(async (target) => {
-    const random = new Random(seed);
+    const random = new SeededRandom(seed);
     const recording = await recorded(target);
     let next = 0;
     let mostOpen = 0;
@@ -265,7 +265,7 @@ async function recorded({ endpoint, key }: Target): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-async function attack(random: Random, target: Target, recording: Buffer): Promise<void> {
+async function attack(random: SeededRandom, target: Target, recording: Buffer): Promise<void> {
   switch (random.below(6)) {
     case 0:
       return strange(target, [random.bytes(random.below(2_000))], random);
@@ -293,7 +293,7 @@ async function attack(random: Random, target: Target, recording: Buffer): Promis
 }
 
 /** Sends without TLS, then goes away in one way or another. */
-async function strange({ endpoint }: Target, parts: readonly Buffer[], random: Random): Promise<void> {
+async function strange({ endpoint }: Target, parts: readonly Buffer[], random: SeededRandom): Promise<void> {
   const socket = await open(endpoint);
   socket.resume();
   for (const part of parts) if (!socket.destroyed) socket.write(part);
@@ -306,7 +306,7 @@ async function handshake(
   key: ControlKey,
   isHonest: boolean,
   parts: readonly Buffer[],
-  random: Random,
+  random: SeededRandom,
 ): Promise<void> {
   const socket = await open(endpoint);
   await greeted(socket);
@@ -329,14 +329,14 @@ async function handshake(
 }
 
 /** At once, half, or after a while. */
-async function leave(socket: net.Socket, random: Random): Promise<void> {
+async function leave(socket: net.Socket, random: SeededRandom): Promise<void> {
   const how = random.below(3);
   if (how === 1) socket.end();
   if (how > 0) await sleep(random.below(30));
   socket.destroy();
 }
 
-function someFrame(random: Random): Buffer {
+function someFrame(random: SeededRandom): Buffer {
   const method = random.pick([
     ...adminMethods,
     'status',
@@ -385,7 +385,7 @@ const texts = [
   '\u202E',
 ];
 
-function someJson(random: Random, depth: number): Json {
+function someJson(random: SeededRandom, depth: number): Json {
   switch (random.below(depth === 0 ? 5 : 8)) {
     case 0:
       return null;

@@ -3,9 +3,10 @@ import test from 'ava';
 import { nextStep, type Step } from '../../soak/cluster/steps.ts';
 import { firstWorld, forwardings, specOf, takersOf, type World } from '../../soak/cluster/world.ts';
 import { modelRows } from '../../soak/model.ts';
-import { mutate } from '../../soak/mutate.ts';
 import { SeededRandom } from '../../soak/seeded-random.ts';
-import { brokenFiles, wrongWithLoader } from '../../soak/topology.ts';
+import { brokenFiles } from '../../soak/topology.ts';
+import { mutate } from '../fuzz/mutate.ts';
+import { loaderOn } from '../fuzz/topology.ts';
 import { problems, sampleText } from '../topology/sample.ts';
 
 function stepsOf(seed: number, count: number): { readonly step: Step; readonly world: World }[] {
@@ -76,7 +77,7 @@ test('the same seed breaks the same files in the same way', (t) => {
 test('the loader stands a few hundred broken files', (t) => {
   let count = 0;
   for (const text of brokenFiles(1)) {
-    t.is(wrongWithLoader(text), undefined, text);
+    t.is(loaderOn(text).wrong, undefined, text);
     if (++count === 300) break;
   }
 });

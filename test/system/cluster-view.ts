@@ -24,6 +24,19 @@ export async function statusOf({ env }: Pick<Cluster, 'env'>): Promise<ClusterSt
   }
 }
 
+/** Asking costs every node a handshake or more: it is not done without a pause. */
+const askEveryMs = 100;
+
+/** Waits until the status of the cluster is as `condition` wants it; resolves with what that answers. */
+export async function untilStatus<Answer>(
+  cluster: Pick<Cluster, 'env'>,
+  condition: (status: ClusterStatus) => Answer,
+  describe: string,
+) {
+  const awaited = { describe, timeoutMs: 30_000, everyMs: askEveryMs };
+  return until(async () => condition(await statusOf(cluster)), awaited);
+}
+
 /** The status of one node; undefined when it did not answer. */
 export function nodeStatus(status: ClusterStatus, name: string): NodeStatus | undefined {
   return status.nodes.find(({ node }) => node === name)?.status ?? undefined;
@@ -40,31 +53,30 @@ export async function untilState(
   name: string,
   state: WatchedNode['state'],
 ): Promise<void> {
-  await until(
-    async () => {
-      const views = viewsOf(await statusOf(cluster), name);
+  await untilStatus(
+    cluster,
+    (status) => {
+      const views = viewsOf(status, name);
       return views.length > 0 && views.every((view) => view.state === state);
     },
-    { describe: `${name} to be ${state} for all who watch it`, timeoutMs: 30_000, everyMs: pollMs },
+    `${name} to be ${state} for all who watch it`,
   );
 }
 
 /** Waits until every node that answers runs the same topology as the one that was asked, and none is silent. */
 export async function untilAgreed(cluster: Pick<Cluster, 'env'>): Promise<ClusterStatus> {
-  return until(
-    async () => {
-      const status = await statusOf(cluster);
-      return status.nodes.every((answer) => answer.status?.topology === status.topology) && status;
-    },
-    { describe: 'every node to run the same topology', timeoutMs: 30_000, everyMs: pollMs },
+  return untilStatus(
+    cluster,
+    (status) => status.nodes.every((answer) => answer.status?.topology === status.topology) && status,
+    'every node to run the same topology',
   );
 }
 
 /** Waits until the tiers agree on the number of connections: workers report theirs a little later. */
 export async function untilCounted(cluster: Pick<Cluster, 'env'>): Promise<ClusterStatus> {
-  return until(
-    async () => {
-      const status = await statusOf(cluster);
+  return untilStatus(
+    cluster,
+    (status) => {
       const carried = (tier: Tier): number =>
         status.nodes
           .filter((answer) => answer.tier === tier)
@@ -72,6 +84,6 @@ export async function untilCounted(cluster: Pick<Cluster, 'env'>): Promise<Clust
       const clients = carried('director');
       return carried('balancer') === clients && carried('chatserver') === clients && status;
     },
-    { describe: 'the tiers to agree on the number of connections', timeoutMs: 30_000, everyMs: pollMs },
+    'the tiers to agree on the number of connections',
   );
 }

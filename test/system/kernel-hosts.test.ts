@@ -3,6 +3,7 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bpfAvailable } from '../../lib/linux/bpf/index.ts';
 import type { ClusterStatus, NodeStatus } from '../../node/index.ts';
+import { formatMoment } from '../../topology/index.ts';
 import { headgate, startCluster, type Cluster, type ClusterSpec, type Entry } from '../cluster.ts';
 import { labBpffsRoot } from '../director/xdp/lab-balancers.ts';
 import { createLab, probeLab } from '../lab/index.ts';
@@ -237,6 +238,42 @@ labTest(
     });
     for (const { swarm } of swarms.values()) await swarm.order({ do: 'all-connected', timeoutMs: 60_000 });
     t.is(await losses(), dying, 'nobody else lost a connection');
+
+    // The deadline of a drain is in the file: the next process leaves what b2 has alone until then …
+    await cluster.start('b1');
+    await untilState(cluster, 'b1', 'up');
+    const drainB2 = async (untilMs: number): Promise<void> => {
+      const state = { state: 'drain', drainUntil: formatMoment(untilMs) };
+      spec = { ...spec, balancers: { b1: balancer(1), b2: balancer(2, state) } };
+      await cluster.rewrite(spec);
+    };
+    const heldByB2 = async (): Promise<number> => nodeStatus(await untilCounted(), 'b2')!.connections;
+    const killDirector = async (): Promise<void> => {
+      cluster.node('d1').signal('SIGKILL');
+      await cluster.node('d1').exited;
+    };
+    const held = await heldByB2();
+    t.true(held > 0);
+    await drainB2(Date.now() + 3_600_000);
+    await until(async () => viewsOf(await statusOf(cluster), 'b2').every(({ draining }) => draining), {
+      describe: 'the director to know that b2 drains again',
+      everyMs: 50,
+    });
+    await killDirector();
+    await cluster.start('d1');
+    for (const name of ['b1', 'b2']) await untilState(cluster, name, 'up');
+    t.is(await heldByB2(), held);
+    // … and the one after that ends it, although the moment came while nobody was there.
+    await killDirector();
+    await drainB2(Date.now() - 1_000);
+    await cluster.start('d1');
+    await until(async () => (await losses()) === dying + held, {
+      describe: 'the rest of b2 to be ended',
+      timeoutMs: 40_000,
+      everyMs: 50,
+    });
+    for (const { swarm } of swarms.values()) await swarm.order({ do: 'all-connected', timeoutMs: 60_000 });
+    t.is(await losses(), dying + held, 'and nobody else');
 
     cluster.node('d1').signal('SIGTERM');
     await cluster.node('d1').exited;

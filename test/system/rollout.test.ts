@@ -1,25 +1,31 @@
-/** Roll-outs as their user does them: real nodes, the real command, people who stay connected. */
+/** Roll-outs as their user does them: one cluster of real nodes, the real command, people who stay connected. */
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ChatClient } from '../../chatserver-stub/index.ts';
 import type { ClusterStatus } from '../../node/index.ts';
 import { headgate, startCluster, type Cluster } from '../cluster.ts';
 import { takeLoopbackBlock, type LoopbackBlock } from '../loopback-block.ts';
-import { runProgram, startProgram, type Output } from '../processes.ts';
+import { startProgram, type Output } from '../processes.ts';
+import { runHere } from '../run-command.ts';
+import { Scope } from '../scope.ts';
 import { until } from '../until.ts';
-import { nodeStatus, statusOf, untilCounted, untilState } from './cluster-view.ts';
+import { nodeStatus, statusOf, untilCounted, untilState, untilStatus, viewsOf } from './cluster-view.ts';
 
-interface Running {
-  readonly block: LoopbackBlock;
-  readonly cluster: Cluster;
-  headgate(...words: string[]): Promise<Output>;
-}
+const scope = new Scope();
+let block: LoopbackBlock;
+let cluster: Cluster;
+/** A place for changed topologies, beside the one that runs. */
+let file: string;
+/** Nobody has the name of another. */
+let named = 0;
 
-async function start(t: ExecutionContext): Promise<Running> {
-  t.timeout(180_000);
-  const block = await takeLoopbackBlock(t);
-  const cluster = await startCluster(t, {
+test.before(async (t) => {
+  t.timeout(120_000);
+  block = await takeLoopbackBlock(scope);
+  cluster = await startCluster(scope, {
     services: { chat: { listen: `${block.address(1)}:9000` } },
     directors: { d1: { host: block.address(11) } },
     balancers: {
@@ -29,21 +35,17 @@ async function start(t: ExecutionContext): Promise<Running> {
     chatservers: { c1: { address: `${block.address(31)}:7000` } },
     settings: { heartbeat: { interval: '250ms' } },
   });
+  file = path.join(path.dirname(cluster.file), 'new.yaml');
   for (const name of ['b1', 'b2', 'c1']) await untilState(cluster, name, 'up');
-  return {
-    block,
-    cluster,
-    headgate: (...words) => runProgram([...headgate, ...words], { env: cluster.env, timeoutMs: 60_000 }),
-  };
-}
+});
+test.after.always(() => scope.close());
 
-async function people(
-  t: ExecutionContext,
-  { block, cluster }: Running,
-  count: number,
-): Promise<ChatClient[]> {
-  const clients = Array.from({ length: count }, (_, index) => {
-    const client = new ChatClient({ host: block.address(1), port: 9000, name: `person${index}` });
+const command = (...words: string[]): Promise<Output> => runHere(words, { env: cluster.env });
+
+async function people(t: ExecutionContext, count: number): Promise<ChatClient[]> {
+  await untilCounted(cluster);
+  const clients = Array.from({ length: count }, () => {
+    const client = new ChatClient({ host: block.address(1), port: 9000, name: `person${named++}` });
     t.teardown(() => client.close());
     return client;
   });
@@ -52,15 +54,32 @@ async function people(
   return clients;
 }
 
+/** The connections of a node. */
+async function connectionsOf(name: string): Promise<number | undefined> {
+  return nodeStatus(await statusOf(cluster), name)?.connections;
+}
+
+/** How many connections the director has accepted since it started. */
+async function accepted(): Promise<number> {
+  return nodeStatus(await statusOf(cluster), 'd1')?.accepted ?? Number.NaN;
+}
+
+/** What runs, with something else in it, in the file for changed topologies. */
+async function change(was: string, becomes: string): Promise<void> {
+  const text = await readFile(cluster.file, 'utf8');
+  if (!text.includes(was)) throw new Error(`the topology has no ${was}`);
+  await writeFile(file, text.replace(was, becomes));
+}
+
 function generations({ nodes }: ClusterStatus): readonly string[] {
   return [...new Set(nodes.map(({ status }) => `${status?.rollout?.generation} ${status?.rollout?.hash}`))];
 }
 
 /** Waits until every node runs the same roll-out with nothing staged; resolves with its generation. */
-async function agreed(cluster: Cluster): Promise<number> {
-  const status = await until(
-    async () => {
-      const found = await statusOf(cluster);
+async function agreed(): Promise<number> {
+  const status = await untilStatus(
+    cluster,
+    (found) => {
       return (
         generations(found).length === 1 &&
         found.nodes.every(
@@ -69,115 +88,151 @@ async function agreed(cluster: Cluster): Promise<number> {
         found
       );
     },
-    { describe: 'one generation on every node', timeoutMs: 20_000 },
+    'one generation on every node',
   );
   return status.nodes[0]!.status!.rollout!.generation;
+}
+
+async function restart(...names: readonly string[]): Promise<void> {
+  for (const name of names) cluster.node(name).signal('SIGKILL');
+  await Promise.all(names.map((name) => cluster.node(name).exited));
+  await Promise.all(names.map((name) => cluster.start(name)));
 }
 
 test.serial(
   'plan, apply, drain with a deadline and undrain: people stay, the rest is closed on time',
   async (t) => {
-    const running = await start(t);
-    const { cluster } = running;
-    await people(t, running, 24);
-    const old = await readFile(cluster.file, 'utf8');
-    const file = path.join(path.dirname(cluster.file), 'new.yaml');
-    await writeFile(
-      file,
-      old.replace('balancers:', 'grace: 5s\nbalancers:').replace('workers: 1', 'weight: 3\n    workers: 1'),
-    );
-
-    const plan = await running.headgate('topology', 'plan', file);
+    t.timeout(120_000);
+    await people(t, 24);
+    await change('workers: 1', 'weight: 3\n    workers: 1');
+    const plan = await command('topology', 'plan', file);
     t.is(plan.code, 3);
     t.regex(plan.stdout, /~ balancer b1 weight +new connections only/);
     t.regex(plan.stdout, /25\.\d % go to another balancer/);
     t.regex(plan.stdout, /established connections: 24, of these 24 kept, 0 drained, 0 lost/);
-    t.is((await running.headgate('topology', 'plan', cluster.file)).code, 0);
+    t.is((await command('topology', 'plan', cluster.file)).code, 0);
 
-    const applied = await running.headgate('topology', 'apply', file, '--watch', '1s');
+    const applied = await command('topology', 'apply', file, '--watch', '1s');
     t.is(applied.code, 0, applied.stderr);
-    t.is(await agreed(cluster), 1);
+    t.is(await agreed(), 1);
     t.is(await readFile(cluster.file, 'utf8'), await readFile(file, 'utf8'), 'the nodes rewrote their file');
-    const shown = await running.headgate('topology', 'show');
-    t.regex(shown.stdout, /all 4 nodes run generation 1/);
-    t.is(nodeStatus(await statusOf(cluster), 'd1')?.connections, 24);
+    t.regex((await command('topology', 'show')).stdout, /all 4 nodes run generation 1/);
+    t.is(await connectionsOf('d1'), 24);
 
-    const before = await statusOf(cluster);
-    const onB1 = nodeStatus(before, 'b1')!.connections;
-    const onB2 = nodeStatus(before, 'b2')!.connections;
-    t.is(onB1 + onB2, 24);
-    const drained = await running.headgate(
-      'topology',
-      'drain',
-      'b1',
-      '--deadline',
-      '4s',
-      '--wait',
-      '--watch',
-      '0s',
-      cluster.file,
+    // A draining balancer goes on draining after both tiers have started anew, until that is taken back.
+    const hour = ['--deadline', '1h', '--watch', '0s', cluster.file];
+    t.is((await command('topology', 'drain', 'b1', ...hour)).code, 0);
+    await restart('d1', 'b1');
+    await untilState(cluster, 'b2', 'up');
+    await untilStatus(
+      cluster,
+      (status) => nodeStatus(status, 'b2')?.connections === 24,
+      'everybody to be back, on b2',
     );
+    const b1 = nodeStatus(await statusOf(cluster), 'b1');
+    t.like(b1, { draining: true, connections: 0 });
+    t.regex(await readFile(cluster.file, 'utf8'), /drainUntil/);
+    const undrained = await command('topology', 'undrain', 'b1', '--watch', '0s', cluster.file);
+    t.is(undrained.code, 0, undrained.stderr);
+    t.is(await agreed(), 3);
+    await untilStatus(
+      cluster,
+      (status) => viewsOf(status, 'b1').every(({ state, draining }) => state === 'up' && !draining),
+      'b1 to be taken back',
+    );
+    await people(t, 24);
+    const onB1 = (await connectionsOf('b1')) ?? 0;
+    t.true(onB1 > 0, 'new ones reach b1 again');
+
+    const drain = ['drain', 'b1', '--deadline', '3s', '--watch', '0s', cluster.file];
+    const drained = await runHere(['topology', ...drain], { env: cluster.env, terminal: true });
     t.is(drained.code, 0, drained.stderr);
-    t.regex(
-      drained.stdout,
-      new RegExp(`established connections: 24, of these ${onB2} kept, 0 drained, ${onB1} lost`),
-    );
-    t.regex(drained.stdout, /b1: no connection is left/);
+    const counts = `established connections: 48, of these ${48 - onB1} kept, 0 drained, ${onB1} lost`;
+    t.true(drained.stdout.includes(counts), drained.stdout);
+    const view = drained.stdout.split('\r\u001B[K').slice(1);
+    t.regex(view[0] ?? '', new RegExp(`^b1: ${onB1} connections, .*the rest is closed in [1-4]s, at .*Z$`));
+    t.regex(view.at(-1) ?? '', /^b1: no connection is left\n/);
     // They come back by themselves, and find b2 alone.
-    await until(
-      async () => nodeStatus(await statusOf(cluster), 'b2')!.connections === 24,
+    await untilStatus(
+      cluster,
+      (status) => nodeStatus(status, 'b2')?.connections === 48,
       'everybody to be on b2',
     );
-    // A director and a balancer that start anew know the deadline from their file.
-    cluster.node('d1').signal('SIGKILL');
-    await cluster.node('d1').exited;
-    await cluster.start('d1');
-    await until(
-      async () => nodeStatus(await statusOf(cluster), 'b2')!.connections === 24,
-      'everybody to be back',
-    );
-    t.is(nodeStatus(await statusOf(cluster), 'b1')!.connections, 0);
-    const undrained = await running.headgate('topology', 'undrain', 'b1', '--watch', '0s', cluster.file);
-    t.is(undrained.code, 0, undrained.stderr);
-    t.is(await agreed(cluster), 3);
+    t.is((await command('topology', 'undrain', 'b1', '--watch', '0s', cluster.file)).code, 0);
+    t.is(await agreed(), 5);
   },
 );
 
-test.serial('a killed applier leaves one generation, and nobody notices', async (t) => {
-  const running = await start(t);
-  const { cluster } = running;
-  const clients = await people(t, running, 10);
+test.serial('what one host could not do is refused before anybody switches', async (t) => {
+  const before = await agreed();
   const old = await readFile(cluster.file, 'utf8');
-  const file = path.join(path.dirname(cluster.file), 'new.yaml');
-  let weight = 1;
-  for (const line of [/b1 has staged it/, /d1 has staged it/, /has switched/]) {
-    await writeFile(file, old.replace('workers: 1', `weight: ${++weight}\n    workers: 1`));
+  for (const [port, node, taken] of [
+    [9_100, 'b2', block.address(22)],
+    [9_101, 'd1', block.address(1)],
+  ] as const) {
+    const taker = createServer().listen(port, taken);
+    await once(taker, 'listening');
+    t.teardown(() => taker.close());
+    const place = `${block.address(1)}:${port}`;
+    await change('services:\n', `services:\n  more${port}:\n    listen: ${place}\n`);
+    const refused = await command('topology', 'apply', file, '--watch', '0s');
+    t.is(refused.code, 1);
+    t.regex(
+      refused.stderr,
+      new RegExp(
+        `^headgate: ${node} does not take the topology; nobody has switched: .*service more${port}: cannot listen on ${taken}:${port}: .*EADDRINUSE`,
+      ),
+    );
+    t.is(refused.stderr.split('\n').length, 2, 'one line');
+    t.is(await agreed(), before);
+    t.is(await readFile(cluster.file, 'utf8'), old);
+    taker.close();
+    await once(taker, 'close');
+  }
+  t.is((await command('topology', 'apply', file, '--watch', '0s')).code, 0, 'with the port free it is taken');
+  t.is(await agreed(), before + 1);
+});
+
+test.serial('a killed or interrupted applier leaves one generation, and nobody notices', async (t) => {
+  t.timeout(120_000);
+  const clients = await people(t, 10);
+  const before = await accepted();
+  const old = await readFile(cluster.file, 'utf8');
+  let weight = 3;
+  for (const [signal, line, done] of [
+    ['SIGKILL', /b1 has staged it/, undefined],
+    ['SIGINT', /b1 has staged it/, undefined],
+    ['SIGKILL', /has switched/, 1],
+    ['SIGINT', /watching health/, 1],
+  ] as const) {
+    const generation = await agreed();
+    await writeFile(file, old.replace('weight: 3', `weight: ${++weight}`));
     const applier = await startProgram(t, [...headgate, 'topology', 'apply', file], { env: cluster.env });
     await applier.line(line);
-    applier.signal('SIGKILL');
-    await applier.exited;
-    await agreed(cluster);
+    applier.signal(signal);
+    const { code } = await applier.exited;
+    const moved = (await agreed()) - generation;
+    if (done !== undefined) t.is(moved, done, `${signal} at ${line}`);
+    // Told that nothing has changed, or that it has; which of both is a matter of who was quicker.
+    if (signal === 'SIGINT') t.is(code, moved === 1 ? 0 : 1);
   }
-  t.true((await agreed(cluster)) >= 1, 'the last one had switched a node');
   t.true(clients.every(({ connected }) => connected));
-  t.is(nodeStatus(await statusOf(cluster), 'd1')?.accepted, 10, 'nobody had to come again');
+  t.is(await accepted(), before, 'nobody had to come again');
 });
 
 test.serial('a topology that breaks a node is rolled back by itself, and the reason is told', async (t) => {
-  const running = await start(t);
-  const { cluster, block } = running;
-  await people(t, running, 10);
+  await people(t, 10);
+  const before = await accepted();
+  const generation = await agreed();
   const old = await readFile(cluster.file, 'utf8');
   // No chat server is there: the balancers have nowhere to send anybody.
-  const broken = old.replace(`${block.address(31)}:7000`, `${block.address(32)}:7000`);
-  const file = path.join(path.dirname(cluster.file), 'new.yaml');
-  await writeFile(file, broken);
-  const { code, stdout, stderr } = await running.headgate('topology', 'apply', file, '--watch', '5s');
+  await change(`${block.address(31)}:7000`, `${block.address(32)}:7000`);
+  const { code, stdout, stderr } = await command('topology', 'apply', file, '--watch', '5s');
   t.is(code, 1);
-  t.regex(stdout, /health became worse, rolling back: b[12] served chat for d1 and does not/);
-  t.regex(stderr, /rolled back, as generation 2/);
-  t.is(await agreed(cluster), 2);
+  t.regex(stdout, /health became worse, rolling back: b[12] served \w+ for d1 and does not/);
+  t.regex(stderr, new RegExp(`rolled back, as generation ${generation + 2}`));
+  t.is(await agreed(), generation + 2);
   t.is(await readFile(cluster.file, 'utf8'), old);
-  t.is(nodeStatus(await statusOf(cluster), 'd1')?.connections, 10);
-  t.is(nodeStatus(await statusOf(cluster), 'd1')?.accepted, 10);
+  t.is(await connectionsOf('d1'), 10);
+  t.is(await accepted(), before);
 });

@@ -300,6 +300,23 @@ labTest('what fails is taken back, and says what to do', async (t) => {
   await refused({ vips: [...wanted.vips, { address: vip6, mode: 'dr' }] }, 'HEADGATE_HOST_ADDRESS');
 });
 
+labTest('whether a host could be prepared is found out without a change, privileges included', async (t) => {
+  const lab = await twoHosts(t);
+  const before = await snapshot(lab, 'b1');
+  const wanted = await options(t);
+  const ask = async (more: Partial<HostOptions>, ...wrapper: readonly string[]): Promise<string> => {
+    const argv = [...wrapper, ...script('lab-check'), JSON.stringify({ ...wanted, ...more })];
+    return (await lab.exec('b1', argv)).stdout.trim();
+  };
+  const tunnel = [{ address: vip4, mode: 'tun' as const }];
+  const both = [...tunnel, { address: vip6, mode: 'dr' as const }];
+  t.is(await ask({ vips: both }), 'could');
+  t.regex(await ask({ host: '10.77.9.9' }), /no interface of this host has the address 10\.77\.9\.9/);
+  const powerless = ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin'];
+  t.regex(await ask({}, ...powerless), /203\.0\.113\.10\/32.*EPERM.*run as root or grant CAP_NET_ADMIN$/);
+  t.is(await snapshot(lab, 'b1'), before);
+});
+
 labTest(
   'a killed owner leaves the VIP, and an undo of its name puts everything back; a running one is left alone',
   async (t) => {

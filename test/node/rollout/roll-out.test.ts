@@ -1,7 +1,6 @@
 import { readFile, rm, stat, writeFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import type { ControlConnection, Json } from '../../../lib/control/index.ts';
 import { HeadgateError, isHeadgateError } from '../../../lib/errors/index.ts';
 import type { ConnectNode, RolloutEvent } from '../../../node/index.ts';
 import { stageMethod, switchMethod } from '../../../node/rollout/messages.ts';
@@ -137,68 +136,6 @@ test('removed nodes are told after the switch, added ones that run already take 
   t.deepEqual(skipped, ['b2']);
   await cluster.agreed(2, meaning(without).hash);
 });
-
-/** What an applier does that is killed after its n-th request: nothing any more, and the kernel closes its connections. */
-function dyingAfter(
-  requests: number,
-  connect: ConnectNode,
-): { readonly connect: ConnectNode; dead(): boolean } {
-  let left = requests;
-  const open: ControlConnection[] = [];
-  return {
-    dead: () => left < 0,
-    async connect(address) {
-      const connection = await connect(address);
-      open.push(connection);
-      return {
-        ...wrap(connection),
-        async request(method: string, body: Json, timeoutMs: number) {
-          if (method !== stageMethod && method !== switchMethod && left >= 0)
-            return connection.request(method, body, timeoutMs);
-          left -= 1;
-          if (left >= 0) return connection.request(method, body, timeoutMs);
-          for (const each of open) each.close();
-          return new Promise<Json>(() => undefined);
-        },
-      };
-    },
-  };
-}
-
-function wrap(connection: ControlConnection): ControlConnection {
-  return {
-    request: (method, body, timeoutMs) => connection.request(method, body, timeoutMs),
-    notify: (method, body) => connection.notify(method, body),
-    onNotify: (handler) => connection.onNotify(handler),
-    onClose: (run) => connection.onClose(run),
-    close: () => connection.close(),
-  };
-}
-
-const applierDies = test.macro({
-  title: (_title, after: number) =>
-    `an applier that dies after ${after} of its messages leaves one topology: the old one unless somebody has switched`,
-  async exec(t, after: number) {
-    const block = await takeLoopbackBlock(t);
-    const old = textOf(block);
-    const cluster = await startAgents(t, old);
-    const text = textOf(block, { weight: 7 });
-    const dying = dyingAfter(after, cluster.connect);
-    void cluster.apply(text, { connect: dying.connect }).catch(() => undefined);
-    await until(() => dying.dead(), 'the applier to die');
-    const switches = after > names.length;
-    if (switches) await cluster.agreed(1, meaning(text).hash);
-    else await cluster.agreed(0, meaning(old).hash);
-    t.true([...cluster.nodes.values()].every(({ agent }) => agent.status().staged === null));
-    // Nothing is left in the way of the next one.
-    const next = await cluster.apply(textOf(block, { weight: 8 }), {
-      running: meaning(switches ? text : old),
-    });
-    t.is(next.stamp.generation, switches ? 2 : 1);
-  },
-});
-
-for (let after = 0; after < 2 * names.length; after++) test.serial(applierDies, after);
 
 test('a staged topology whose applier falls silent is dropped when its lease is over', async (t) => {
   const block = await takeLoopbackBlock(t);

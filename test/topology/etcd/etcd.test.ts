@@ -4,7 +4,8 @@ import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { parseEtcdAddress, EtcdClient, etcdAccess } from '../../../lib/etcd/index.ts';
 import { etcdSource, type Topology, type TopologySource } from '../../../topology/index.ts';
-import { base64, makeCertificates, probeEtcd, startEtcd } from '../../etcd.ts';
+import { makeCertificates, probeEtcd, startEtcd } from '../../etcd.ts';
+import { addUsers } from '../../etcd-users.ts';
 import { takeLoopbackBlock } from '../../loopback-block.ts';
 import { testUnless } from '../../test-unless.ts';
 import { until } from '../../until.ts';
@@ -179,44 +180,7 @@ etcdTest('TLS with client certificates, a user with a password, and a token that
   t.regex(await problemWith(plain, tls), /^HEADGATE_ETCD_CREDENTIALS .*chmod 600/);
   await chmod(place('client.key'), 0o600);
 
-  // Over the same door, as an administrator does.
-  const { https } = { https: await import('node:https') };
-  const { readFile } = await import('node:fs/promises');
-  const files = {
-    ca: await readFile(place('ca.pem')),
-    cert: await readFile(place('client.pem')),
-    key: await readFile(place('client.key')),
-  };
-  const ask = async (where: string, body: object, token = ''): Promise<Record<string, unknown>> =>
-    new Promise((resolve, reject) => {
-      const { host, port } = etcd.endpoints[0]!;
-      const headers = token === '' ? {} : { authorization: token };
-      const request = https.request(
-        { ...files, host, port, path: where, method: 'POST', headers },
-        (response) => {
-          let text = '';
-          response.on('data', (chunk: Buffer) => (text += chunk.toString()));
-          response.on('end', () => {
-            if (response.statusCode === 200) resolve(JSON.parse(text) as Record<string, unknown>);
-            else reject(new Error(`${where}: ${text}`));
-          });
-        },
-      );
-      request.on('error', reject).end(JSON.stringify(body));
-    });
-  for (const [name, password] of [
-    ['root', 'rootword'],
-    ['ann', 'annword'],
-    ['bob', 'bobword'],
-  ] as const)
-    await ask('/v3/auth/user/add', { name, password });
-  await ask('/v3/auth/role/add', { name: 'root' });
-  await ask('/v3/auth/role/add', { name: 'headgate' });
-  const range = { permType: 'READWRITE', key: base64(key), range_end: base64(`${key}0`) };
-  await ask('/v3/auth/role/grant', { name: 'headgate', perm: range });
-  await ask('/v3/auth/user/grant', { user: 'root', role: 'root' });
-  await ask('/v3/auth/user/grant', { user: 'ann', role: 'headgate' });
-  await ask('/v3/auth/enable', {});
+  await addUsers(etcd, folder, key);
 
   const password = place('password');
   await writeFile(password, 'annword\n', { mode: 0o600 });

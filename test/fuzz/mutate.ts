@@ -1,13 +1,19 @@
-/** Ways in which people and disks break a YAML file. */
-import type { SeededRandom } from './seeded-random.ts';
+/** Ways in which people and disks break a YAML file; for the tests and the soak. */
+import type { SeededRandom } from '../../soak/seeded-random.ts';
 
 type Mutation = (text: string, random: SeededRandom) => string;
 
+/** What YAML, JavaScript and the schema are touchy about. */
+// prettier-ignore
 const tokens = [
-  ':', ' ', '\n', '\t', '- ', '{', '}', '[', ']', '"', "'", '#', '&a ', '*a', '!!', '|', '>', '? ', '---\n', '...',
-  ',', '\r\n', '\u0000', '\ufeff', '\u2028', '💧', '~', 'null', 'true', '1e999', '-1', '0x', '99999999999999999999',
-  '__proto__', 'constructor', '<<: *a', '%YAML 1.1\n', '1s', '64KiB', '::1', '[::1]:7000', '256.0.0.1', 'drain',
-]; // prettier-ignore
+  ':', ': ', ' ', '\n', '\t', '\r', '\r\n', '- ', '{', '}', '[', ']', '[[[[[[[[[[', '{a: {a: {a: ', '"', "'", '#', ',',
+  '&a ', '*a', '<<: ', '<<: *a', '!!', '!!binary ', '!x ', '|', '| ', '>', '>-\n', '? ', '---\n', '--- ', '...',
+  '%YAML 1.1\n', '\u0000', '\uFEFF', '\u2028', '\uD800', '💧', '__proto__', '__proto__: ', 'constructor', 'toString',
+  '~', 'null', 'true', 'yes', '.nan', '-.inf', '1e999', '-1', '0x', '0x7f', '0o17', '1_000', '4294967296',
+  '99999999999999999999', '99999999999999999999s', '1s', '0ms', '64KiB', '::', '::1', '[::]:0', '[::1]:7000', '10.0.0.1',
+  '256.0.0.1', '256.1.1.1:1', ':0', 'version', 'services: ', 'b1: ', 'weight: ', 'host: ', 'drain', 'drainUntil: ',
+  'control: ', 'flows: ', 'forwarding: tun',
+];
 
 const place = (text: string, random: SeededRandom): number => random.whole(0, text.length);
 
@@ -28,11 +34,15 @@ const mutations: readonly Mutation[] = [
   },
   (text, random) => {
     const at = place(text, random);
-    return text.slice(0, at) + text.slice(at + random.whole(1, 8));
+    return text.slice(0, at) + random.pick(tokens) + text.slice(at + random.whole(1, 12));
   },
   (text, random) => {
     const at = place(text, random);
-    return text.slice(0, at) + String.fromCharCode(random.whole(0, 0xff)) + text.slice(at + 1);
+    return text.slice(0, at) + text.slice(at + random.whole(1, 12));
+  },
+  (text, random) => {
+    const at = place(text, random);
+    return text.slice(0, at) + String.fromCharCode(random.whole(0, 0x24f)) + text.slice(at + 1);
   },
   (text, random) => text.slice(0, place(text, random)),
   (text, random) => withLines(text, (lines, at) => lines.splice(at, 1), random),
@@ -71,4 +81,16 @@ export function mutate(text: string, random: SeededRandom): string {
   for (let changes = random.whole(1, 4); changes > 0; changes--)
     mutant = random.pick(mutations)(mutant, random);
   return mutant;
+}
+
+/** Texts without end: mostly one of `from` broken, some with the end of another, some mere bytes. */
+export function* brokenTexts(from: readonly string[], random: SeededRandom): Generator<string, never> {
+  for (;;) {
+    const kind = random.below(40);
+    if (kind < 2) yield random.bytes(random.below(200)).toString(random.pick(['latin1', 'utf8']));
+    else if (kind < 6) {
+      const [head, tail] = [random.pick(from), random.pick(from)];
+      yield mutate(head.slice(0, random.below(head.length)) + tail.slice(random.below(tail.length)), random);
+    } else yield mutate(random.pick(from), random);
+  }
 }
