@@ -13,12 +13,13 @@ export interface RememberedInput {
   readonly ageMs: number;
   /** What was eligible stays so for this long without a verdict: as long as a silent balancer would. */
   readonly eligibleMs: number;
-  /** Who has not come back after this long is dead. */
+  /** Who has not come back after this long is dead; and nobody is eligible any more because it once was. */
   readonly deadMs: number;
 }
 
 /**
- * What was eligible stays eligible until the monitor has a verdict of its own or the time for it is over; who was dead
+ * What was eligible stays eligible until the monitor has a verdict of its own or the time for it is over, which is longer
+ * while not one has answered: then the fault may be here, and to refuse everybody would be the worst answer. Who was dead
  * stays dead; and who was known and has not come back in time is dead too, unless that is most of them: then the fault
  * may be here.
  */
@@ -31,7 +32,8 @@ export function remember(input: RememberedInput): Remembered {
   const lost = ageMs >= deadMs && anyBack && !mostAreMissing;
   return {
     wasEligible: ({ listen }: Pick<Service, 'listen'>, id) =>
-      ageMs < eligibleMs && memories.some(({ eligible }) => eligible.get(vip(listen))?.has(id) === true),
+      ageMs < (anyBack ? eligibleMs : Math.max(eligibleMs, deadMs)) &&
+      memories.some(({ eligible }) => eligible.get(vip(listen))?.has(id) === true),
     isDead: (id) => memories.some(({ dead }) => dead.has(id)) || (lost && missing.has(id)),
   };
 }

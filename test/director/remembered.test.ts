@@ -22,8 +22,14 @@ test('who was eligible stays so until the time for a verdict is over', (t) => {
     ids.map((id) => after(2_999, []).wasEligible(chat, id)),
     [true, false, false],
   );
-  t.false(after(3_000, []).wasEligible(chat, 'b1@h'));
+  t.false(after(3_000, ['b2@h']).wasEligible(chat, 'b1@h'));
   t.false(after(0, []).wasEligible(service('web', { listen: { ...listen, port: 80 } }), 'b1@h'));
+});
+
+test('as long as not one has answered, who was eligible stays so until it would be dead: the fault may be here', (t) => {
+  t.true(after(9_999, []).wasEligible(chat, 'b1@h'));
+  t.false(after(10_000, []).wasEligible(chat, 'b1@h'));
+  t.true(after(2_999, [], { deadMs: 1_000 }).wasEligible(chat, 'b1@h'));
 });
 
 test('who was dead stays dead, and who does not come back in time is dead, unless that is most of them', (t) => {
