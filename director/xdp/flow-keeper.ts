@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../lib/clock/index.ts';
 import { describeError } from '../../lib/errors/index.ts';
 import type { FlowSettings } from '../../topology/index.ts';
-import { proxyOwner, tickShift } from '../forward/index.ts';
+import { FlowState, proxyOwner, tickShift } from '../forward/index.ts';
 import { takeCensus, takeCensusNow, type Census, type CensusRule, type Collected } from './census.ts';
 import { confirmFlows, disownFlows, type FlowTables } from './confirm.ts';
 import { encodeFlow } from './encode.ts';
@@ -19,6 +19,8 @@ const fills = { alarm: 0.8, reclaim: 0.9, full: 0.98 } as const;
 const alarmEveryMs = 600_000;
 /** An unconfirmed flow counts as live for so long after its last packet. */
 const liveMs = 60_000;
+/** Longer than a proxy takes to accept a connection. */
+const proxyMs = 1_000;
 /** A closing flow of a balancer that cannot disown it is kept from eviction for so long after its last packet. */
 const closingMs = 60_000;
 
@@ -42,7 +44,7 @@ export interface FlowKeeperOptions {
   readonly tick: () => number;
   /** Lets others run between the steps of a walk. */
   readonly pause: () => Promise<void>;
-  readonly rule: () => Omit<CensusRule, 'tick' | 'liveTicks' | 'closingTicks'>;
+  readonly rule: () => Omit<CensusRule, 'tick' | 'liveTicks' | 'closingTicks' | 'proxyTicks'>;
   /** A walk is finished. */
   readonly onCensus: (census: Census) => void;
 }
@@ -86,7 +88,13 @@ export class FlowKeeper {
 
   #rule(): CensusRule {
     const { rule, tick } = this.#options;
-    return { ...rule(), tick: tick(), liveTicks: ticksOf(liveMs), closingTicks: ticksOf(closingMs) };
+    return {
+      ...rule(),
+      tick: tick(),
+      liveTicks: ticksOf(liveMs),
+      closingTicks: ticksOf(closingMs),
+      proxyTicks: ticksOf(proxyMs),
+    };
   }
 
   #next(walkMs: number): void {
@@ -117,7 +125,21 @@ export class FlowKeeper {
   #makeRoom(census: Census): void {
     const { path, settings, tick } = this.#options;
     const { maps } = path;
-    disownFlows(path, proxyOwner, census.unproxied);
+    // Who was reset has said nothing more, so no packet told of the end; and a SYN that nobody took never had one.
+    const refused = census.unproxied.filter(({ entry }) => entry.state === FlowState.Opening);
+    disownFlows(
+      path,
+      proxyOwner,
+      census.unproxied.map(({ key }) => key),
+    );
+    maps.flows_new.batch.delete(Uint8Array.from(Buffer.concat(refused.map(({ key }) => key))));
+    confirmFlows(path, proxyOwner, census.proxiable, tick());
+    for (const own of byOwner(census.stale))
+      disownFlows(
+        path,
+        own[0]!.entry,
+        own.map(({ key }) => key),
+      );
     maps.flows_new.batch.delete(Uint8Array.from(Buffer.concat(census.leftover)));
     maps.flows.batch.delete(Uint8Array.from(Buffer.concat(census.leftover)));
     this.#demote(census.demotable);
@@ -137,15 +159,7 @@ export class FlowKeeper {
   }
 
   #promote(flows: readonly Collected[], tick: number): void {
-    const byOwner = new Map<string, Collected[]>();
-    for (const flow of flows) {
-      const { balancer, generation, mode } = flow.entry;
-      const name = `${balancer} ${generation} ${mode}`;
-      const own = byOwner.get(name);
-      if (own === undefined) byOwner.set(name, [flow]);
-      else own.push(flow);
-    }
-    for (const own of byOwner.values()) {
+    for (const own of byOwner(flows)) {
       const keys = own.map(({ key }) => key);
       this.counters.flowsPromoted += confirmFlows(this.#options.path, own[0]!.entry, keys, tick).moved;
     }
@@ -176,6 +190,19 @@ export class FlowKeeper {
       `the flow table is ${Math.floor(this.fill * 100)} % full: beyond it new connections are not sure to stay; raise flows.capacity`,
     );
   }
+}
+
+/** By balancer, its generation and the mode. */
+function byOwner(flows: readonly Collected[]): Iterable<readonly Collected[]> {
+  const owners = new Map<string, Collected[]>();
+  for (const flow of flows) {
+    const { balancer, generation, mode } = flow.entry;
+    const name = `${balancer} ${generation} ${mode}`;
+    const own = owners.get(name);
+    if (own === undefined) owners.set(name, [flow]);
+    else own.push(flow);
+  }
+  return owners.values();
 }
 
 /** The keeper was closed during a walk. */

@@ -369,6 +369,8 @@ export class XdpPlane implements PacketPlane {
       isLeavingService: (service: number) => !wanted.services.has(service),
       isProxied: (service: number, key: Uint8Array) =>
         this.#proxiedKeys.get(service)?.has(Buffer.from(key).toString('latin1')) ?? false,
+      isInProxy: (service: number) =>
+        this.#running.find(({ index }) => index === service)?.mode === Mode.Proxy,
     };
   }
 

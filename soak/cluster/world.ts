@@ -68,9 +68,9 @@ export function takersOf(members: Members): string[] {
 /** The topology file of a world. */
 export function specOf({ balancers, chatservers, algorithm, forwarding }: World): ClusterSpec {
   return {
-    // Whoever is paused or cut off for some seconds is not given up, however slow the machine. Flows that ended make room
-    // for others within minutes.
-    settings: { heartbeat: { deadAfter: '5m' }, flows: { capacity: 8_192, unconfirmed: 1_024 } },
+    // Whoever is paused or cut off for some seconds is not given up, however slow the machine. Every client that there can
+    // be has room: what is left of those that were here before is not evicted, but met.
+    settings: { heartbeat: { deadAfter: '5m' }, flows: { capacity: 8_192, unconfirmed: 4_096 } },
     services: {
       chat: { listen: `${vip.host}:${vip.port}`, forwarding, balancing: { algorithm } },
     },
