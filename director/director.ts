@@ -231,6 +231,7 @@ class DirectorNode implements TierNode {
         obstacle: (balancer, mode) => this.#modes.obstacle(balancer, mode),
         remembered: remember({
           memories: this.#plane.packetPlanes.map(({ memory }) => memory),
+          present: this.#topology.balancers.map(balancerId),
           health: (id) => this.#heartbeats.health(id),
           // Starting a plane may take long: the machine may be busy.
           ageMs: this.#askingSinceMs === undefined ? 0 : this.#clock.now() - this.#askingSinceMs,

@@ -51,7 +51,8 @@ export class PeerLinks<Link extends Linked> {
       .map(({ name, address, controlPort }) => ({ node: name, host: address.host, port: controlPort }))
       .filter((peer) => !this.#isSelf(peer));
     for (const link of this.#links) link.retire(!wanted.some((peer) => isAt(link, peer)));
-    for (const peer of wanted) if (![...this.#links].some((link) => isAt(link, peer)))
+    for (const peer of wanted)
+      if (![...this.#links].some((link) => isAt(link, peer)))
         this.#links.add(this.#options.link(peer, false));
   }
 

@@ -99,7 +99,7 @@ export class ReportTaker {
 }
 
 function* flowsOf(
-  map: FlowTables['maps']['flows'] | FlowTables['maps']['flows_new'],
+  map: FlowTables['maps']['flows'],
   { balancer, generation, service }: Reporter,
 ): Generator<Uint8Array> {
   for (const { count, keys, values } of map.batch.read()) {

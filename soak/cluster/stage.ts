@@ -7,7 +7,16 @@ import { startCluster, type Cluster } from '../../test/cluster.ts';
 import { createLab, type Lab } from '../../test/lab/index.ts';
 import type { Program, Teardown } from '../../test/processes.ts';
 import { until } from '../../test/until.ts';
-import { allBalancers, clientPorts, forwardings, hosts, specOf, vip, type Forwarding, type World } from './world.ts';
+import {
+  allBalancers,
+  clientPorts,
+  forwardings,
+  hosts,
+  specOf,
+  vip,
+  type Forwarding,
+  type World,
+} from './world.ts';
 
 /** A busy machine is no broken promise. */
 export const patienceMs = 120_000;

@@ -14,7 +14,15 @@ const memory = {
 
 function after(ageMs: number, up: readonly string[], change: Partial<RememberedInput> = {}) {
   const state = (id: string) => health(id, { state: up.includes(id) ? 'up' : 'unknown' });
-  return remember({ memories: [memory], health: state, ageMs, eligibleMs: 3_000, deadMs: 10_000, ...change });
+  return remember({
+    memories: [memory],
+    present: ids,
+    health: state,
+    ageMs,
+    eligibleMs: 3_000,
+    deadMs: 10_000,
+    ...change,
+  });
 }
 
 test('who was eligible stays so until the time for a verdict is over', (t) => {
@@ -38,5 +46,14 @@ test('who was dead stays dead, and who does not come back in time is dead, unles
   t.deepEqual(dead(9_999, ['b2@h', 'b3@h']), ['b3@h']);
   t.deepEqual(dead(10_000, ['b2@h', 'b3@h']), ['b1@h', 'b3@h']);
   t.deepEqual(dead(10_000, ['b2@h']), ['b3@h']);
+  t.deepEqual(dead(10_000, []), ['b3@h']);
+});
+
+test('balancers of an earlier cluster that the topology has no more are dead when those that it has are there', (t) => {
+  const present = ['b4@h', 'b5@h'];
+  const dead = (ageMs: number, up: readonly string[]) =>
+    ids.filter((id) => after(ageMs, up, { present }).isDead(id));
+  t.deepEqual(dead(9_999, present), ['b3@h']);
+  t.deepEqual(dead(10_000, present), ids);
   t.deepEqual(dead(10_000, []), ['b3@h']);
 });

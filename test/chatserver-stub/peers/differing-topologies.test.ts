@@ -1,7 +1,14 @@
 import test from 'ava';
 import { connectControl } from '../../../lib/control/index.ts';
 import { until } from '../../until.ts';
-import { chatServerEntry, key, startCluster, Talker, topologyOf, type RunningChatServer } from '../helpers.ts';
+import {
+  chatServerEntry,
+  key,
+  startCluster,
+  Talker,
+  topologyOf,
+  type RunningChatServer,
+} from '../helpers.ts';
 
 /** Both ways are open: each has told the other who is here. */
 async function syncs(server: RunningChatServer, count: number): Promise<void> {
@@ -85,7 +92,9 @@ test('only so many that no topology names are taken, and those refused are count
   const badly = { node: 's1', host: 'localhost', port: 1 };
   const connection = await connectControl({ endpoint, key, cluster: 'chat', node: 's1', timeoutMs: 10_000 });
   t.teardown(() => connection.close());
-  const refused = await t.throwsAsync(connection.request('chat-hello', { incarnation: 'x', at: badly }, 10_000));
+  const refused = await t.throwsAsync(
+    connection.request('chat-hello', { incarnation: 'x', at: badly }, 10_000),
+  );
   t.regex(refused?.message ?? '', /bad host/);
   t.like(await hello(1), { people: false });
   const settled = await Promise.allSettled(Array.from({ length: 90 }, (_, number) => hello(number + 2)));

@@ -1,7 +1,13 @@
 import type { ExecutionContext } from 'ava';
 import { BpfMap } from '../../../lib/linux/bpf/index.ts';
 import { ipBytes } from '../../../lib/packet/index.ts';
-import { flowKey, FlowState, proxyOwner, tickShift, type FlowEntry } from '../../../director/forward/index.ts';
+import {
+  flowKey,
+  FlowState,
+  proxyOwner,
+  tickShift,
+  type FlowEntry,
+} from '../../../director/forward/index.ts';
 import { takeCensusNow, type CensusRule } from '../../../director/xdp/census.ts';
 import { confirmFlows, decodeFlow, encodeFlow, mapSpecs } from '../../../director/xdp/index.ts';
 import { FlowKeeper } from '../../../director/xdp/flow-keeper.ts';
@@ -60,7 +66,13 @@ function keeperOf(
 ) {
   const clock = new ManualClock();
   const { log, lines } = collectingLog();
-  const { tick, liveTicks: _live, closingTicks: _closing, proxyTicks: _proxy, ...rest } = { ...rule, ...changes };
+  const {
+    tick,
+    liveTicks: _live,
+    closingTicks: _closing,
+    proxyTicks: _proxy,
+    ...rest
+  } = { ...rule, ...changes };
   let walks = 0;
   const keeper = new FlowKeeper({
     path: { maps, capacity, setRefuseNew: refused },
