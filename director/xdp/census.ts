@@ -55,7 +55,7 @@ export interface Census {
   /** Not confirmed in all the time since their last packet, of balancers that would have. */
   readonly stale: readonly Collected[];
   /** Not live, of indices that are leaving. */
-  readonly leftover: readonly Uint8Array[];
+  readonly leftover: readonly Collected[];
 }
 
 /** Takes a census; `pause` lets others run. A hash that changes meanwhile may show an entry twice. */
@@ -102,7 +102,7 @@ class Counter {
     unproxied: [] as Collected[],
     proxiable: [] as Uint8Array[],
     stale: [] as Collected[],
-    leftover: [] as Uint8Array[],
+    leftover: [] as Collected[],
   };
   readonly #rule: CensusRule;
 
@@ -146,7 +146,7 @@ class Counter {
     if (live) {
       add(census.byBalancer, balancer);
       add(census.byService, service);
-    } else if (rule.isLeaving(balancer) || rule.isLeavingService(service)) keep(census.leftover);
+    } else if (rule.isLeaving(balancer) || rule.isLeavingService(service)) collect(census.leftover);
     if (!confirmed && !live && state === FlowState.Established && speaks) collect(census.stale);
     if (confirmed && isClosed) collect(census.demotable);
     if (!confirmed && live && !speaks) collect(census.promotable);

@@ -6,7 +6,8 @@ import type { FlowSettings } from '../../topology/index.ts';
 import { FlowState, proxyOwner, tickShift } from '../forward/index.ts';
 import { takeCensus, takeCensusNow, type Census, type CensusRule, type Collected } from './census.ts';
 import { confirmFlows, disownFlows, type FlowTables } from './confirm.ts';
-import { encodeFlow } from './encode.ts';
+import type { DataPathMaps } from './data-path.ts';
+import { decodeFlow, encodeFlow } from './encode.ts';
 import type { Capacity } from './maps.ts';
 import { reclaimFlows } from './sweep.ts';
 
@@ -132,7 +133,7 @@ export class FlowKeeper {
       proxyOwner,
       census.unproxied.map(({ key }) => key),
     );
-    maps.flows_new.batch.delete(Uint8Array.from(Buffer.concat(refused.map(({ key }) => key))));
+    forget(maps.flows_new, refused);
     confirmFlows(path, proxyOwner, census.proxiable, tick());
     for (const own of byOwner(census.stale))
       disownFlows(
@@ -140,8 +141,8 @@ export class FlowKeeper {
         own[0]!.entry,
         own.map(({ key }) => key),
       );
-    maps.flows_new.batch.delete(Uint8Array.from(Buffer.concat(census.leftover)));
-    maps.flows.batch.delete(Uint8Array.from(Buffer.concat(census.leftover)));
+    forget(maps.flows_new, census.leftover);
+    forget(maps.flows, census.leftover);
     this.#demote(census.demotable);
     if (this.fill < fills.reclaim) this.#promote(census.promotable, tick());
     this.#alarm();
@@ -190,6 +191,18 @@ export class FlowKeeper {
       `the flow table is ${Math.floor(this.fill * 100)} % full: beyond it new connections are not sure to stay; raise flows.capacity`,
     );
   }
+}
+
+/** Removes what is still as the walk saw it: a client may be back with the same port since. */
+function forget(map: DataPathMaps['flows'], flows: readonly Collected[]): void {
+  const same = flows.filter(({ key, entry }) => {
+    const value = map.peek(key);
+    if (value === undefined) return false;
+    const { balancer, generation, mode, state } = decodeFlow(value);
+    const isSameOwner = balancer === entry.balancer && generation === entry.generation && mode === entry.mode;
+    return isSameOwner && state === entry.state;
+  });
+  map.batch.delete(Uint8Array.from(Buffer.concat(same.map(({ key }) => key))));
 }
 
 /** By balancer, its generation and the mode. */

@@ -63,6 +63,7 @@ function keeperOf(
   maps: { flows: BpfMap; flows_new: BpfMap },
   changes: Partial<CensusRule> = {},
   refused: (refuse: boolean) => void = () => undefined,
+  meanwhile: () => void = () => undefined,
 ) {
   const clock = new ManualClock();
   const { log, lines } = collectingLog();
@@ -80,7 +81,7 @@ function keeperOf(
     clock,
     log,
     tick: () => tick,
-    pause: () => Promise.resolve(),
+    pause: () => Promise.resolve(meanwhile()),
     rule: () => rest,
     onCensus: () => void walks++,
   });
@@ -122,7 +123,10 @@ kernelTest('a census counts who lives, and finds what has to be looked after', a
       [census.promotable, census.demotable].map((list) => list.map((one) => one.key)),
       [[key(5)], [key(2)]],
     );
-    t.deepEqual([census.unproxied.map((one) => one.key), census.leftover], [[key(4)], [key(8)]]);
+    t.deepEqual(
+      [census.unproxied, census.leftover].map((list) => list.map((one) => one.key)),
+      [[key(4)], [key(8)]],
+    );
     t.deepEqual(
       census.stale.map((one) => one.key),
       [key(7)],
@@ -181,6 +185,20 @@ kernelTest(
       await walk();
       t.is(flowIn(maps.flows, 4)?.mode, proxyOwner.mode);
       t.is(flowIn(maps.flows_new, 4), undefined);
+    });
+  },
+);
+
+kernelTest(
+  'what is left of a balancer that leaves goes, but not the flow of a client that came back meanwhile',
+  async (t) => {
+    await withTables(async (maps) => {
+      put(maps.flows_new, 1, { balancer: 3, state: FlowState.Closing });
+      put(maps.flows_new, 2, { balancer: 3, state: FlowState.Closing });
+      const { walk } = keeperOf(t, maps, {}, undefined, () => put(maps.flows_new, 2, { balancer: 1 }));
+      await walk();
+      t.is(flowIn(maps.flows_new, 1), undefined);
+      t.is(flowIn(maps.flows_new, 2)?.balancer ?? flowIn(maps.flows, 2)?.balancer, 1);
     });
   },
 );
