@@ -19,6 +19,8 @@ export interface CensusRule {
   readonly proxyTicks: number;
   /** A closing flow of a balancer that cannot disown it is evictable after this silence. */
   readonly closingTicks: number;
+  /** An opening flow may become one for so long after its last packet: nothing that it refers to goes. */
+  readonly openingTicks: number;
   /** Whether this balancer confirms and disowns its connections itself. */
   readonly speaksForItself: (balancer: number) => boolean;
   /** Whether the index is free but for its flows: entries that refer to it are collected. */
@@ -54,23 +56,31 @@ export interface Census {
   readonly proxiable: readonly Uint8Array[];
   /** Not confirmed in all the time since their last packet, of balancers that would have. */
   readonly stale: readonly Collected[];
-  /** Not live, of indices that are leaving. */
-  readonly leftover: readonly Collected[];
+  /** Not live, of indices that are leaving: evictable ones, and confirmed ones. */
+  readonly leftover: {
+    readonly unconfirmed: readonly Collected[];
+    readonly confirmed: readonly Collected[];
+  };
+  /** Flows of indices that are leaving whose handshake may be under way. */
+  readonly young: number;
 }
 
-/** Takes a census; `pause` lets others run. A hash that changes meanwhile may show an entry twice. */
+/**
+ * Takes a census; `pause` lets others run. A hash that changes meanwhile may show an entry twice, and one that is confirmed
+ * meanwhile is counted in both: the evictable ones come first, so that none is missed.
+ */
 export async function takeCensus(
   maps: Pick<DataPathMaps, 'flows' | 'flows_new'>,
   rule: CensusRule,
   pause: () => Promise<void>,
 ): Promise<Census> {
   const counter = new Counter(rule);
-  for (const batch of maps.flows.batch.read()) {
-    counter.add(batch, true);
-    await pause();
-  }
   for (const batch of maps.flows_new.batch.read()) {
     counter.add(batch, false);
+    await pause();
+  }
+  for (const batch of maps.flows.batch.read()) {
+    counter.add(batch, true);
     await pause();
   }
   return counter.census;
@@ -102,7 +112,8 @@ class Counter {
     unproxied: [] as Collected[],
     proxiable: [] as Uint8Array[],
     stale: [] as Collected[],
-    leftover: [] as Collected[],
+    leftover: { unconfirmed: [] as Collected[], confirmed: [] as Collected[] },
+    young: 0,
   };
   readonly #rule: CensusRule;
 
@@ -146,7 +157,10 @@ class Counter {
     if (live) {
       add(census.byBalancer, balancer);
       add(census.byService, service);
-    } else if (rule.isLeaving(balancer) || rule.isLeavingService(service)) collect(census.leftover);
+    } else if (rule.isLeaving(balancer) || rule.isLeavingService(service)) {
+      if (state === FlowState.Opening && silence <= rule.openingTicks) census.young++;
+      else collect(confirmed ? census.leftover.confirmed : census.leftover.unconfirmed);
+    }
     if (!confirmed && !live && state === FlowState.Established && speaks) collect(census.stale);
     if (confirmed && isClosed) collect(census.demotable);
     if (!confirmed && live && !speaks) collect(census.promotable);

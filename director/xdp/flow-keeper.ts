@@ -22,6 +22,8 @@ const alarmEveryMs = 600_000;
 const liveMs = 60_000;
 /** Longer than a proxy takes to accept a connection. */
 const proxyMs = 1_000;
+/** A handshake may take so long after its last packet. */
+const openingMs = 10_000;
 /** A closing flow of a balancer that cannot disown it is kept from eviction for so long after its last packet. */
 const closingMs = 60_000;
 
@@ -45,9 +47,12 @@ export interface FlowKeeperOptions {
   readonly tick: () => number;
   /** Lets others run between the steps of a walk. */
   readonly pause: () => Promise<void>;
-  readonly rule: () => Omit<CensusRule, 'tick' | 'liveTicks' | 'closingTicks' | 'proxyTicks'>;
-  /** A walk is finished. */
-  readonly onCensus: (census: Census) => void;
+  readonly rule: () => Omit<
+    CensusRule,
+    'tick' | 'liveTicks' | 'closingTicks' | 'openingTicks' | 'proxyTicks'
+  >;
+  /** A walk is finished that began at `beganMs`. */
+  readonly onCensus: (census: Census, beganMs: number) => void;
 }
 
 /** Milliseconds as ticks. */
@@ -60,6 +65,7 @@ export class FlowKeeper {
   readonly #options: FlowKeeperOptions;
   readonly #startedMs: number;
   #census: Census;
+  #beganMs: number;
   #timer: Timer | undefined;
   #alarmedMs = -Infinity;
   #closed = false;
@@ -68,6 +74,7 @@ export class FlowKeeper {
   constructor(options: FlowKeeperOptions) {
     this.#options = options;
     this.#startedMs = options.clock.now();
+    this.#beganMs = this.#startedMs;
     this.#census = takeCensusNow(options.path.maps, this.#rule());
     this.#next(0);
   }
@@ -75,6 +82,11 @@ export class FlowKeeper {
   /** The last finished one. */
   get census(): Census {
     return this.#census;
+  }
+
+  /** When the last finished one began. */
+  get beganMs(): number {
+    return this.#beganMs;
   }
 
   /** Part of the table of confirmed flows that is taken, 0 to 1. */
@@ -94,6 +106,7 @@ export class FlowKeeper {
       tick: tick(),
       liveTicks: ticksOf(liveMs),
       closingTicks: ticksOf(closingMs),
+      openingTicks: ticksOf(openingMs),
       proxyTicks: ticksOf(proxyMs),
     };
   }
@@ -114,8 +127,9 @@ export class FlowKeeper {
         if (this.#closed) throw new Closed();
       });
       this.#census = census;
+      this.#beganMs = beganMs;
       this.#makeRoom(census);
-      onCensus(census);
+      onCensus(census, beganMs);
     } catch (error) {
       if (error instanceof Closed) return;
       log.error(`looking after the flow table failed: ${describeError(error)}`);
@@ -141,8 +155,9 @@ export class FlowKeeper {
         own[0]!.entry,
         own.map(({ key }) => key),
       );
-    forget(maps.flows_new, census.leftover);
-    forget(maps.flows, census.leftover);
+    // What was confirmed meanwhile has left the first and is none of the second.
+    forget(maps.flows_new, census.leftover.unconfirmed);
+    forget(maps.flows, census.leftover.confirmed);
     this.#demote(census.demotable);
     if (this.fill < fills.reclaim) this.#promote(census.promotable, tick());
     this.#alarm();

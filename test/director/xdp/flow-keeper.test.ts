@@ -8,7 +8,7 @@ import {
   tickShift,
   type FlowEntry,
 } from '../../../director/forward/index.ts';
-import { takeCensusNow, type CensusRule } from '../../../director/xdp/census.ts';
+import { takeCensus, takeCensusNow, type CensusRule } from '../../../director/xdp/census.ts';
 import { confirmFlows, decodeFlow, encodeFlow, mapSpecs } from '../../../director/xdp/index.ts';
 import { FlowKeeper } from '../../../director/xdp/flow-keeper.ts';
 import { ReportTaker } from '../../../director/xdp/take-reports.ts';
@@ -50,6 +50,7 @@ const rule: CensusRule = {
   liveTicks: 1_000,
   closingTicks: 1_000,
   proxyTicks: 10,
+  openingTicks: 1_000,
   speaksForItself: (balancer) => balancer === 2,
   isLeaving: (balancer) => balancer === 3,
   isLeavingService: () => false,
@@ -71,6 +72,7 @@ function keeperOf(
     tick,
     liveTicks: _live,
     closingTicks: _closing,
+    openingTicks: _opening,
     proxyTicks: _proxy,
     ...rest
   } = { ...rule, ...changes };
@@ -103,6 +105,18 @@ function put(map: BpfMap, port: number, fields: Partial<FlowEntry>): void {
   map.update(key(port), encodeFlow(entry({ lastSeen: now, ...fields })));
 }
 
+kernelTest('a flow that is confirmed during a walk is counted', async (t) => {
+  await withTables(async (maps) => {
+    put(maps.flows, 2, { balancer: 2 });
+    put(maps.flows_new, 1, { balancer: 1 });
+    const census = await takeCensus(maps, rule, () => {
+      confirmFlows({ maps }, entry(), [key(1)], now);
+      return Promise.resolve();
+    });
+    t.true((census.byBalancer.get(1) ?? 0) > 0);
+  });
+});
+
 kernelTest('a census counts who lives, and finds what has to be looked after', async (t) => {
   await withTables((maps) => {
     put(maps.flows, 1, { balancer: 1 });
@@ -112,9 +126,10 @@ kernelTest('a census counts who lives, and finds what has to be looked after', a
     put(maps.flows_new, 5, { balancer: 1 });
     put(maps.flows_new, 6, { balancer: 2 });
     put(maps.flows_new, 7, { balancer: 2, lastSeen: now - 5_000 });
-    put(maps.flows_new, 8, { balancer: 3, state: FlowState.Opening });
+    put(maps.flows_new, 8, { balancer: 3, state: FlowState.Opening, lastSeen: now - 5_000 });
+    put(maps.flows_new, 9, { balancer: 3, state: FlowState.Opening });
     const census = takeCensusNow(maps, rule);
-    t.deepEqual([census.confirmed, census.unconfirmed, census.proxied], [4, 4, 1]);
+    t.deepEqual([census.confirmed, census.unconfirmed, census.proxied], [4, 5, 1]);
     t.deepEqual(
       [census.byBalancer.get(1), census.byBalancer.get(2), census.byBalancer.get(3)],
       [2, 2, undefined],
@@ -124,13 +139,14 @@ kernelTest('a census counts who lives, and finds what has to be looked after', a
       [[key(5)], [key(2)]],
     );
     t.deepEqual(
-      [census.unproxied, census.leftover].map((list) => list.map((one) => one.key)),
-      [[key(4)], [key(8)]],
+      [census.unproxied, census.stale].map((list) => list.map((one) => one.key)),
+      [[key(4)], [key(7)]],
     );
     t.deepEqual(
-      census.stale.map((one) => one.key),
-      [key(7)],
+      [census.leftover.unconfirmed, census.leftover.confirmed].map((list) => list.map((one) => one.key)),
+      [[key(8)], []],
     );
+    t.is(census.young, 1);
   });
 });
 
