@@ -30,6 +30,8 @@ export interface ChatCounters {
   peerEventsLost: number;
   /** People of peers left out because they were more than a peer may have. Not expected. */
   peerPeopleOver: number;
+  /** Chat servers that the topology does not name and for which there was no room. Not expected. */
+  peersRefused: number;
 }
 
 export function newCounters(): ChatCounters {
@@ -49,5 +51,6 @@ export function newCounters(): ChatCounters {
     peerBreaks: 0,
     peerEventsLost: 0,
     peerPeopleOver: 0,
+    peersRefused: 0,
   };
 }

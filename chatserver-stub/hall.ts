@@ -23,7 +23,7 @@ export interface HallOptions {
   /** A session for a client that names none; never the same twice. */
   readonly newSession: () => string;
   readonly counters: ChatCounters;
-  readonly peers: Pick<Peers, 'publish' | 'tell'>;
+  readonly peers: Pick<Peers, 'publish' | 'tell' | 'whenMet'>;
 }
 
 type Message<Type extends ClientMessage['type']> = Extract<ClientMessage, { readonly type: Type }>;
@@ -155,7 +155,9 @@ export class Hall implements Delivery {
       this.#welcome(claim, connection);
     };
     const timer = clock.after(claimWaitMs, done, true);
-    peers.publish({ kind: 'join', name, session, sinceMs: claim.sinceMs, renewedMs: claim.renewedMs }, done);
+    const join = { kind: 'join', name, session, sinceMs: claim.sinceMs, renewedMs: claim.renewedMs } as const;
+    // Nor may anybody miss a word of somebody who is here, because the ways to others were not there yet.
+    peers.publish(join, () => peers.whenMet(done));
   }
 
   #welcome(claim: Claim, connection: ChatConnection): void {

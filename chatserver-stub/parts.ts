@@ -55,6 +55,7 @@ export function chatParts(context: TierContext, options: ChatServerOptions): Cha
     peers: {
       publish: (event, settled) => peers.publish(event, settled),
       tell: (origin, event, settled) => peers.tell(origin, event, settled),
+      whenMet: (met) => peers.whenMet(met),
     },
   });
   const peers: Peers = new Peers({

@@ -53,8 +53,8 @@ class DirectorNode implements TierNode {
   readonly #modes: ModeKeeper;
   readonly #kinds: readonly PacketPlaneKind[];
   readonly #director: Director;
-  /** Since when balancers are asked; what was known before holds for a while from then on. */
-  #askingSinceMs: number;
+  /** Since when balancers are asked; what was known before holds until then, and for a while from then on. */
+  #askingSinceMs: number | undefined;
   readonly #flowReports: FlowReports;
   readonly #meter: RateMeter;
   readonly #alarms: Alarms;
@@ -76,7 +76,6 @@ class DirectorNode implements TierNode {
     this.#topology = topology;
     this.#director = director;
     this.#kinds = parts.packetPlanes ?? [];
-    this.#askingSinceMs = clock.now();
     this.#engine = parts.engine;
     this.#clock = clock;
     this.#log = log;
@@ -242,8 +241,10 @@ class DirectorNode implements TierNode {
         obstacle: (balancer, mode) => this.#modes.obstacle(balancer, mode),
         remembered: remember({
           memories: this.#plane.packetPlanes.map(({ memory }) => memory),
+          present: this.#topology.balancers.map(balancerId),
           health: (id) => this.#heartbeats.health(id),
-          ageMs: this.#clock.now() - this.#askingSinceMs,
+          // Starting a plane may take long: the machine may be busy.
+          ageMs: this.#askingSinceMs === undefined ? 0 : this.#clock.now() - this.#askingSinceMs,
           eligibleMs: Math.max(intervalMs * misses, rememberedLeastMs),
           deadMs: deadAfterMs,
         }),

@@ -74,7 +74,7 @@ function unlessHeld({ running, held }: ModeInput, { name }: Service, choice: Mod
 }
 
 function chooseMode(input: ModeInput, service: Service): ModeChoice {
-  if (service.forwarding !== 'auto') return demanded(input, service.name, service.forwarding);
+  if (service.forwarding !== 'auto') return demanded(input, service, service.forwarding);
   const never = whyNever(input, service);
   if (never !== undefined) return { mode: 'proxy', why: `auto: ${never}`, settled: true };
   const balancers = balancersOf(input.topology, service);
@@ -94,11 +94,41 @@ function chooseMode(input: ModeInput, service: Service): ModeChoice {
 }
 
 /** What cannot be had does not end what runs; without anything that runs the director must not start. */
-function demanded({ lacks, running, stead }: ModeInput, service: string, mode: ServiceMode): ModeChoice {
-  const old = running.get(service);
+function demanded(input: ModeInput, service: Service, mode: ServiceMode): ModeChoice {
+  const { lacks, running, stead } = input;
+  const old = running.get(service.name);
   const lack = old === undefined || old === mode ? undefined : lacks(mode);
-  if (old === undefined || lack === undefined) return { mode, why: stead?.(mode) ?? '', settled: true };
-  return { mode: old, why: `${mode} does not work here: ${lack.reason}`, settled: true, lack };
+  if (old !== undefined && lack !== undefined)
+    return { mode: old, why: `${mode} does not work here: ${lack.reason}`, settled: true, lack };
+  if (old !== undefined && old !== mode && isTooEarly(input, service, old, mode)) {
+    const early = { mode: old, why: `${mode} begins when the balancers take it`, settled: false };
+    return input.patient ? { ...early, lack: nobodyTakes(mode) } : early;
+  }
+  return { mode, why: stead?.(mode) ?? '', settled: true };
+}
+
+function nobodyTakes(mode: ServiceMode): Lack {
+  return {
+    reason: `no balancer takes ${mode}`,
+    cure: 'copy the same topology file to every host, and see in the logs of the balancers what their hosts lack',
+  };
+}
+
+/**
+ * A changed file reaches balancers and director in any order: until those that are up take the new mode, the old one goes
+ * on, so that there is somebody for new connections all the time. Who has had the time is waited for no longer, unless
+ * nobody takes the new one.
+ */
+function isTooEarly(input: ModeInput, service: Service, from: ServiceMode, to: ServiceMode): boolean {
+  const { topology, health, patient } = input;
+  const replies = balancersOf(topology, service)
+    .filter(({ state, weight }) => state === 'active' && weight > 0)
+    .map((balancer) => health(balancerId(balancer)))
+    .filter((one) => one?.state === 'up');
+  const takes = (mode: ServiceMode): number =>
+    replies.filter((one) => takesMode(one, service.name, mode)).length;
+  const [taking, took] = [takes(to), takes(from)];
+  return taking === 0 ? took > 0 : taking < replies.length && !patient;
 }
 
 /** What health cannot change. */

@@ -8,6 +8,7 @@ import {
   parseHelloAnswer,
   peopleMethod,
   type HelloAnswer,
+  type PeerAddress,
   type PeerPerson,
 } from './peer-events.ts';
 import { batchBytes, batchEvents, batchPeople, requestTimeoutMs } from './peer-limits.ts';
@@ -17,6 +18,8 @@ import type { Waiter } from './waiter.ts';
 export interface Conversation {
   /** Incarnation of this process. */
   readonly incarnation: string;
+  /** Where this process is reached; undefined: only who has it in its topology knows. */
+  readonly at: PeerAddress | undefined;
   readonly outbox: Outbox;
   /** Woken when the outbox got something. */
   readonly idle: Waiter;
@@ -28,6 +31,8 @@ export interface Conversation {
   peopleToTell(): readonly PeerPerson[] | undefined;
   /** The peer lost its place. */
   mustTellPeople(): void;
+  /** The peer knows everybody here. */
+  peopleTold(): void;
 }
 
 /** Talks on one connection until it ends; that it ended is always told by throwing. */
@@ -39,9 +44,10 @@ export async function converse(connection: ControlConnection, talk: Conversation
   });
   const ask = (method: string, body: Json): Promise<Json> =>
     connection.request(method, body, requestTimeoutMs);
-  const { incarnation, outbox } = talk;
+  const { incarnation, at, outbox } = talk;
 
-  talk.greeted(parseHelloAnswer(await ask(helloMethod, { incarnation })));
+  const hello = { incarnation, ...(at !== undefined && { at }) };
+  talk.greeted(parseHelloAnswer(await ask(helloMethod, hello)));
   let justTold = false;
   while (open) {
     const people = talk.peopleToTell();
@@ -59,6 +65,7 @@ export async function converse(connection: ControlConnection, talk: Conversation
       continue;
     }
     justTold = false;
+    talk.peopleTold();
     outbox.acknowledge(answer.taken, answer.refused);
     if (open && outbox.size === 0) await talk.idle.wait(talk.pingMs());
   }

@@ -53,8 +53,13 @@ export class Inbox {
     return this.#streams.has(origin);
   }
 
+  /** Whether the people of this process are known now. */
+  hasPeopleOf(origin: string): boolean {
+    return this.#streams.get(origin)?.known === true;
+  }
+
   /** `connection` is the number of the connection it came on; tell `closed` when that ended. */
-  hello(node: string, origin: string, connection: number, nowMs: number): HelloAnswer {
+  hello(node: string, origin: string, connection: number, nowMs: number): Omit<HelloAnswer, 'others'> {
     let stream = this.#streams.get(origin);
     if (stream === undefined) {
       this.#makeRoom(node, nowMs);

@@ -1,6 +1,8 @@
+import { isIP } from 'node:net';
 import type { Json } from '../../lib/control/index.ts';
 import { HeadgateError } from '../../lib/errors/index.ts';
 import { isCount, isFields, isMessageId, isSession, isText, validName, type Fields } from '../validate.ts';
+import { longestNodeName, mostPeers } from './peer-limits.ts';
 
 /** A person as one chat server tells it to the others; the rest of the claim is the teller itself. */
 export type PeerPerson = {
@@ -25,13 +27,22 @@ export type PeerEvent =
   | ({ readonly kind: 'say' } & Said)
   | ({ readonly kind: 'tell'; readonly to: string } & Said);
 
+/** A chat server as one tells another of it: its name, and where its control port is. */
+export type PeerAddress = { readonly node: string; readonly host: string; readonly port: number };
+
 /** Opens a stream of events. Answer: HelloAnswer. */
 export const helloMethod = 'chat-hello';
-export type Hello = { readonly incarnation: string };
+export type Hello = {
+  readonly incarnation: string;
+  /** Where the sender is reached; undefined: only who has it in its topology knows. */
+  readonly at?: PeerAddress;
+};
 export type HelloAnswer = {
   readonly incarnation: string;
   /** Whether the sender's people are known; when not, they must be told before the next events. */
   readonly people: boolean;
+  /** The chat servers that the answering one exchanges messages with. */
+  readonly others: readonly PeerAddress[];
 };
 
 /** Tells everybody who is logged in at the sender, in parts. Answer: null. */
@@ -62,15 +73,28 @@ export type EventsAnswer = {
 };
 
 export function parseHello(body: Json): Hello {
-  const { incarnation } = fieldsOf(body);
-  return { incarnation: check(isSession, incarnation, 'incarnation') };
+  const { incarnation, at } = fieldsOf(body);
+  return {
+    incarnation: check(isSession, incarnation, 'incarnation'),
+    ...(at !== undefined && { at: parseAddress(at) }),
+  };
 }
 
 export function parseHelloAnswer(body: Json): HelloAnswer {
-  const { incarnation, people } = fieldsOf(body);
+  const { incarnation, people, others = [] } = fieldsOf(body);
   return {
     incarnation: check(isSession, incarnation, 'incarnation'),
     people: check(isBoolean, people, 'people'),
+    others: check(isList, others, 'others').slice(0, mostPeers).map(parseAddress),
+  };
+}
+
+function parseAddress(value: unknown): PeerAddress {
+  const { node, host, port } = fieldsOf(value);
+  return {
+    node: check(isNodeName, node, 'node'),
+    host: check(isHost, host, 'host'),
+    port: check(isPort, port, 'port'),
   };
 }
 
@@ -141,6 +165,19 @@ function fieldsOf(value: unknown): Fields {
 function check<Value>(is: (value: unknown) => value is Value, value: unknown, field: string): Value {
   if (!is(value)) throw broken(field);
   return value;
+}
+
+function isNodeName(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= longestNodeName;
+}
+
+/** Addresses only: nobody makes this process ask a name server. */
+function isHost(value: unknown): value is string {
+  return typeof value === 'string' && isIP(value) !== 0;
+}
+
+function isPort(value: unknown): value is number {
+  return isCount(value) && value > 0 && value <= 65_535;
 }
 
 function isBoolean(value: unknown): value is boolean {

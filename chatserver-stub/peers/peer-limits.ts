@@ -28,3 +28,15 @@ export const mostIncarnations = 4;
 
 /** Most people one chat server may have; more are not listed. */
 export const mostPeoplePerPeer = 200_000;
+
+/** Chat servers that one may exchange messages with; a topology has at most 1,024 nodes per tier. */
+export const mostPeers = 1_024;
+
+/** Chat servers outside of the topology that one exchanges messages with: removed ones with people, or ones to come. */
+export const mostUnlisted = 64;
+
+/** Longest name of a node in what a peer tells of itself and of others. */
+export const longestNodeName = 63;
+
+/** How long a chat server that took our people may take to tell its own, before a login no longer waits for it. */
+export const meetMs = 2_000;

@@ -7,7 +7,7 @@ import { Backoff } from '../backoff.ts';
 import type { ChatCounters } from '../counters.ts';
 import { converse } from './conversation.ts';
 import { Outbox, type Settled } from './outbox.ts';
-import type { HelloAnswer, PeerEvent, PeerPerson } from './peer-events.ts';
+import type { HelloAnswer, PeerAddress, PeerEvent, PeerPerson } from './peer-events.ts';
 import { firstRetryMs, longestRetryMs, outboxLimits } from './peer-limits.ts';
 import { Waiter } from './waiter.ts';
 
@@ -19,6 +19,10 @@ export interface PeerLinkOptions {
   readonly endpoint: Endpoint;
   /** Incarnation of this process. */
   readonly incarnation: string;
+  /** The topology does not name the peer: the link ends with the first attempt that fails. */
+  readonly retired: boolean;
+  /** Where this process is reached; undefined: only who has it in its topology knows. */
+  readonly at: () => PeerAddress | undefined;
   readonly connect: PeerConnector;
   /** Everybody logged in here. */
   readonly people: () => readonly PeerPerson[];
@@ -32,6 +36,10 @@ export interface PeerLinkOptions {
   readonly random: () => number;
   readonly log: Logger;
   readonly counters: ChatCounters;
+  /** The peer exchanges messages with these. */
+  readonly others: (others: readonly PeerAddress[]) => void;
+  /** The peer was told everybody, or an attempt to reach it ended. */
+  readonly changed: () => void;
   /** Called once when the link has ended for good. */
   readonly ended: (link: PeerLink) => void;
 }
@@ -59,12 +67,15 @@ export class PeerLink {
   #brokenMs = 0;
   #grace: Timer | undefined;
   #connection: ControlConnection | undefined;
-  #retired = false;
+  #retired: boolean;
+  #isTried = false;
+  #toldMs: number | undefined;
   #trouble = '';
 
   constructor(options: PeerLinkOptions) {
     this.node = options.node;
     this.endpoint = options.endpoint;
+    this.#retired = options.retired;
     this.#options = options;
     this.#idle = new Waiter(options.clock);
     this.#pause = new Waiter(options.clock);
@@ -75,6 +86,20 @@ export class PeerLink {
   /** Incarnation of the process at the other end, as long as it is not given up. */
   get remote(): string | undefined {
     return this.#state === 'linked' || this.#state === 'interrupted' ? this.#remote : undefined;
+  }
+
+  /** Whether a first attempt to reach the peer has ended, well or not. */
+  get isTried(): boolean {
+    return this.#isTried;
+  }
+
+  /** When this process of the peer was first told everybody here; undefined: not yet. */
+  get toldMs(): number | undefined {
+    return this.#toldMs;
+  }
+
+  get retired(): boolean {
+    return this.#retired;
   }
 
   /** Queues an event of so many bytes; settled at once as not taken when the peer is away. */
@@ -90,10 +115,16 @@ export class PeerLink {
     this.#idle.wake();
   }
 
-  /** Whether the peer is in the topology. One that no longer is keeps its link until it is gone. */
+  /** Whether the peer has left the topology: then the link lasts until it is gone. */
   retire(retired: boolean): void {
     this.#retired = retired;
-    if (retired && this.remote === undefined) this.close();
+    if (retired && this.remote === undefined) this.hurry();
+  }
+
+  /** The next attempt is made at once. */
+  hurry(): void {
+    this.#backoff.reset();
+    this.#pause.wake();
   }
 
   /** Idempotent. */
@@ -117,12 +148,14 @@ export class PeerLink {
           this.#connection = connection;
           await converse(connection, {
             incarnation: this.#options.incarnation,
+            at: this.#options.at(),
             outbox: this.#outbox,
             idle: this.#idle,
             pingMs: this.#options.pingMs,
             greeted: (hello) => this.#greeted(hello),
             peopleToTell: () => this.#peopleToTell(),
             mustTellPeople: () => void (this.#tellPeople = true),
+            peopleTold: () => this.#told(),
           });
         } finally {
           this.#connection = undefined;
@@ -139,7 +172,7 @@ export class PeerLink {
     return this.#state === 'closed';
   }
 
-  #greeted({ incarnation, people }: HelloAnswer): void {
+  #greeted({ incarnation, people, others }: HelloAnswer): void {
     const { acceptable, log } = this.#options;
     if (!acceptable(incarnation, this)) {
       throw new HeadgateError('HEADGATE_CHAT_PEER_PROTOCOL', 'the same chat server answers for two names', {
@@ -151,6 +184,7 @@ export class PeerLink {
       this.#outbox.giveUp();
       this.#remote = incarnation;
       this.#tellPeople = true;
+      this.#toldMs = undefined;
     }
     if (!people) this.#tellPeople = true;
     this.#grace?.cancel();
@@ -159,7 +193,14 @@ export class PeerLink {
     if (this.#state === 'absent')
       log.info({ peer: this.node }, `chat server ${this.node}: exchanging messages`);
     this.#state = 'linked';
+    this.#isTried = true;
     this.#trouble = '';
+    this.#options.others(others);
+  }
+
+  #told(): void {
+    this.#toldMs ??= this.#options.clock.now();
+    this.#options.changed();
   }
 
   #peopleToTell(): readonly PeerPerson[] | undefined {
@@ -182,8 +223,10 @@ export class PeerLink {
       log.debug({ peer: this.node }, `chat server ${this.node}: not reached: ${why}`);
     }
     this.#trouble = why;
+    this.#isTried = true;
     if (this.#state !== 'interrupted') {
       if (this.#retired) this.close();
+      this.#options.changed();
       return;
     }
     this.#grace?.cancel();
@@ -195,6 +238,7 @@ export class PeerLink {
     this.#giveUp('it is gone');
     this.#state = 'absent';
     if (this.#retired) this.close();
+    this.#options.changed();
   }
 
   #giveUp(why: string): void {

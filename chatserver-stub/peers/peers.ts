@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { sameEndpoint } from '../../lib/address/index.ts';
+import type { Endpoint } from '../../lib/address/index.ts';
 import { every, type Clock, type Timer } from '../../lib/clock/index.ts';
 import type { ControlPeer, ControlServer } from '../../lib/control/index.ts';
 import { HeadgateError } from '../../lib/errors/index.ts';
@@ -14,11 +14,13 @@ import {
   parseHello,
   parsePeople,
   peopleMethod,
+  type PeerAddress,
   type PeerEvent,
   type PeerPerson,
 } from './peer-events.ts';
-import { closedGraceMs } from './peer-limits.ts';
+import { closedGraceMs, mostUnlisted } from './peer-limits.ts';
 import { PeerLink, type PeerConnector } from './peer-link.ts';
+import { PeerLinks } from './peer-links.ts';
 
 export interface PeersOptions {
   /** Name of this node. */
@@ -37,13 +39,19 @@ export interface PeersOptions {
   readonly counters: ChatCounters;
 }
 
-/** The other chat servers of the topology: tells them what happens here and takes what happens there. */
+/**
+ * The other chat servers: tells them what happens here and takes what happens there. Everybody hears everybody while
+ * topologies differ: a chat server says hello to those that its topology names, to those that they exchange messages
+ * with, and to whoever says hello to it.
+ */
 export class Peers {
   readonly #options: PeersOptions;
   readonly #inbox: Inbox;
-  readonly #links = new Set<PeerLink>();
+  readonly #links: PeerLinks<PeerLink>;
   readonly #sweep: Timer;
   #topology: Topology;
+  /** Where this process is reached, also once it was removed. */
+  #at: PeerAddress | undefined;
   #closed = false;
 
   constructor(options: PeersOptions) {
@@ -56,32 +64,32 @@ export class Peers {
       closedMs: closedGraceMs,
       overflow: () => void (options.counters.peerPeopleOver += 1),
     });
+    this.#at = addressOf(options.node, options.topology);
+    this.#links = new PeerLinks({
+      self: { node: options.node, host: this.#at?.host ?? '' },
+      link: (at, retired) => this.#link(at, retired),
+      heardFrom: (incarnation) => this.#inbox.hasPeopleOf(incarnation),
+      now: () => options.clock.now(),
+    });
     this.#answer();
-    this.#sweep = every(options.clock, closedGraceMs / 4, () => this.#inbox.sweep(options.clock.now()), true);
+    this.#sweep = every(options.clock, closedGraceMs / 4, () => this.#keepHouse(), true);
     this.apply(options.topology);
   }
 
-  /** Links to new peers, retires links to those that left; a changed address is both. */
   apply(topology: Topology): void {
     this.#topology = topology;
-    const { node } = this.#options;
-    const wanted = topology.chatservers
-      .filter(({ name, probe }) => name !== node && probe.kind === 'headgate')
-      .map(({ name, address, controlPort }) => ({
-        node: name,
-        endpoint: { host: address.host, port: controlPort },
-      }));
-    for (const link of this.#links) {
-      link.retire(
-        !wanted.some((peer) => peer.node === link.node && sameEndpoint(peer.endpoint, link.endpoint)),
-      );
-    }
-    for (const peer of wanted) {
-      const known = [...this.#links].some(
-        (link) => peer.node === link.node && sameEndpoint(peer.endpoint, link.endpoint),
-      );
-      if (!known) this.#links.add(this.#link(peer.node, peer.endpoint));
-    }
+    const at = addressOf(this.#options.node, topology);
+    // The same name on another host is another process, and this one is removed.
+    if (at !== undefined && at.host === this.#at?.host) this.#at = at;
+    this.#links.apply(topology);
+  }
+
+  /**
+   * Runs `met` when what is said from now on is heard by everybody the other way too: all peers were asked, and those that
+   * answered know who is here and told who is there.
+   */
+  whenMet(met: () => void): void {
+    this.#links.whenMet(met);
   }
 
   /** Tells every peer; `settled` when each has taken it or was given up. */
@@ -106,15 +114,18 @@ export class Peers {
   close(): void {
     this.#closed = true;
     this.#sweep.cancel();
-    for (const link of this.#links) link.close();
+    this.#links.close();
   }
 
-  #link(node: string, endpoint: PeerLink['endpoint']): PeerLink {
+  #link({ node, host, port }: PeerAddress, retired: boolean): PeerLink {
+    const endpoint: Endpoint = { host, port };
     const { incarnation, connect, people, clock, random, log, counters } = this.#options;
     return new PeerLink({
       node,
       endpoint,
       incarnation,
+      retired,
+      at: () => this.#at,
       connect,
       people,
       clock,
@@ -129,24 +140,30 @@ export class Peers {
         return refused ? Math.min(closedGraceMs, deadAfterMs) : deadAfterMs;
       },
       pingMs: () => this.#topology.heartbeat.intervalMs,
-      ended: (link) => void this.#links.delete(link),
+      others: (others) => {
+        for (const other of others) if (!this.#links.heardOf(other)) this.#refuse(other.node);
+      },
+      changed: () => this.#links.look(),
+      ended: (link) => this.#links.ended(link),
     });
   }
 
   #answer(): void {
     const { control, clock } = this.#options;
     control.handle(helloMethod, (body, peer) => {
-      const { incarnation } = parseHello(body);
-      this.#admit(incarnation, peer);
+      const { incarnation, at } = parseHello(body);
+      this.#admit(incarnation, peer, at);
       const { node } = peer.identity;
       const answer = this.#inbox.hello(node, incarnation, peer.id, clock.now());
       peer.onClose(() => this.#inbox.closed(incarnation, peer.id, clock.now()));
-      return answer;
+      return { ...answer, others: this.#links.present() };
     });
     control.handle(peopleMethod, (body, peer) => {
       const people = parsePeople(body);
       this.#admit(people.incarnation, peer);
-      return this.#inbox.people(people, clock.now());
+      const answer = this.#inbox.people(people, clock.now());
+      this.#links.look();
+      return answer;
     });
     control.handle(eventsMethod, (body, peer) => {
       const events = parseEvents(body);
@@ -155,14 +172,50 @@ export class Peers {
     });
   }
 
-  /** Only chat servers of the topology, and those that were when they came. */
-  #admit(incarnation: string, peer: ControlPeer): void {
+  #keepHouse(): void {
+    this.#inbox.sweep(this.#options.clock.now());
+    // Who takes too long to tell its people is no longer waited for.
+    this.#links.look();
+  }
+
+  /**
+   * Chat servers of the topology, those that say where they are reached, and those that were one of these when they came. All
+   * have proven the cluster secret.
+   */
+  #admit(incarnation: string, peer: ControlPeer, at?: PeerAddress): void {
     const { node } = peer.identity;
     const named = this.#topology.chatservers.some(({ name }) => name === node && name !== this.#options.node);
-    if (!this.#closed && !peer.local && (named || this.#inbox.knows(incarnation))) return;
-    throw new HeadgateError(
-      'HEADGATE_CHAT_PEER_UNKNOWN',
-      `${node} is not another chat server of this topology`,
+    if (this.#closed || peer.local || incarnation === this.#options.incarnation)
+      throw unknown(`${node} is not another chat server`);
+    const isReached = at?.node === node && (this.#isForeign(at) || this.#links.came(at));
+    if (named || isReached || this.#inbox.knows(incarnation)) return;
+    if (at !== undefined) this.#refuse(node);
+    throw unknown(`${node} is not another chat server of this topology`);
+  }
+
+  /** Whether the topology probes it otherwise: then it is no peer. */
+  #isForeign({ node, host }: PeerAddress): boolean {
+    return this.#topology.chatservers.some(
+      ({ name, address, probe }) => name === node && address.host === host && probe.kind !== 'headgate',
     );
   }
+
+  #refuse(node: string): void {
+    const { counters, log } = this.#options;
+    counters.peersRefused += 1;
+    log.warn(
+      { peer: node },
+      `chat server ${node}: not taken, ${mostUnlisted} that the topology does not name are here already`,
+    );
+  }
+}
+
+/** Where a chat server is reached, as its topology says. */
+function addressOf(node: string, { chatservers }: Topology): PeerAddress | undefined {
+  const entry = chatservers.find(({ name }) => name === node);
+  return entry && { node, host: entry.address.host, port: entry.controlPort };
+}
+
+function unknown(message: string): HeadgateError {
+  return new HeadgateError('HEADGATE_CHAT_PEER_UNKNOWN', message);
 }

@@ -15,6 +15,8 @@ export interface CensusRule {
   readonly tick: number;
   /** A flow that nobody confirmed and that was silent for longer does not count as live. */
   readonly liveTicks: number;
+  /** A proxied flow that the proxy does not have is over after this silence: until then it may not have accepted it yet. */
+  readonly proxyTicks: number;
   /** A closing flow of a balancer that cannot disown it is evictable after this silence. */
   readonly closingTicks: number;
   /** An opening flow may become one for so long after its last packet: nothing that it refers to goes. */
@@ -26,6 +28,8 @@ export interface CensusRule {
   readonly isLeavingService: (service: number) => boolean;
   /** Whether a client is still connected through the proxy; only asked for flows of that mode. */
   readonly isProxied: (service: number, key: Uint8Array) => boolean;
+  /** Whether new connections of the service go through the proxy. */
+  readonly isInProxy: (service: number) => boolean;
 }
 
 export interface Collected {
@@ -46,12 +50,16 @@ export interface Census {
   readonly promotable: readonly Collected[];
   /** Confirmed and closing, silent, of balancers that cannot disown. */
   readonly demotable: readonly Collected[];
-  /** Proxied flows whose connection has ended. */
-  readonly unproxied: readonly Uint8Array[];
+  /** Proxied flows whose connection has ended, or never began. */
+  readonly unproxied: readonly Collected[];
+  /** Proxied flows that nobody confirmed, of services whose other clients go another way now. */
+  readonly proxiable: readonly Uint8Array[];
+  /** Not confirmed in all the time since their last packet, of balancers that would have. */
+  readonly stale: readonly Collected[];
   /** Not live, of indices that are leaving: evictable ones, and confirmed ones. */
   readonly leftover: {
-    readonly unconfirmed: readonly Uint8Array[];
-    readonly confirmed: readonly Uint8Array[];
+    readonly unconfirmed: readonly Collected[];
+    readonly confirmed: readonly Collected[];
   };
   /** Flows of indices that are leaving whose handshake may be under way. */
   readonly young: number;
@@ -101,8 +109,10 @@ class Counter {
     byService: new Map<number, number>(),
     promotable: [] as Collected[],
     demotable: [] as Collected[],
-    unproxied: [] as Uint8Array[],
-    leftover: { unconfirmed: [] as Uint8Array[], confirmed: [] as Uint8Array[] },
+    unproxied: [] as Collected[],
+    proxiable: [] as Uint8Array[],
+    stale: [] as Collected[],
+    leftover: { unconfirmed: [] as Collected[], confirmed: [] as Collected[] },
     young: 0,
   };
   readonly #rule: CensusRule;
@@ -128,14 +138,19 @@ class Counter {
     const keep = (list: Uint8Array[]): void => {
       if (list.length < mostCollected) list.push(keys.slice(at, at + flowKeyLayout.size));
     };
+    const collect = (list: Collected[]): void => {
+      if (list.length < mostCollected) list.push({ key: keys.slice(at, at + flowKeyLayout.size), entry });
+    };
+    const silence = silentTicks(rule.tick, entry.lastSeen);
     if (entry.mode === Mode.Proxy) {
       // The proxy counts its own connections.
       if (confirmed) census.proxied++;
-      if (confirmed && !rule.isProxied(service, keys.subarray(at, at + flowKeyLayout.size)))
-        keep(census.unproxied);
+      const lives = rule.isProxied(service, keys.subarray(at, at + flowKeyLayout.size));
+      if (confirmed ? !lives : !lives && state !== FlowState.Closing && silence > rule.proxyTicks)
+        collect(census.unproxied);
+      if (!confirmed && lives && !rule.isInProxy(service)) keep(census.proxiable);
       return;
     }
-    const silence = silentTicks(rule.tick, entry.lastSeen);
     const speaks = rule.speaksForItself(balancer);
     const isClosed = state === FlowState.Closing && silence > rule.closingTicks && !speaks;
     const live = confirmed ? !isClosed : state === FlowState.Established && silence <= rule.liveTicks;
@@ -144,11 +159,9 @@ class Counter {
       add(census.byService, service);
     } else if (rule.isLeaving(balancer) || rule.isLeavingService(service)) {
       if (state === FlowState.Opening && silence <= rule.openingTicks) census.young++;
-      else keep(confirmed ? census.leftover.confirmed : census.leftover.unconfirmed);
+      else collect(confirmed ? census.leftover.confirmed : census.leftover.unconfirmed);
     }
-    const collect = (list: Collected[]): void => {
-      if (list.length < mostCollected) list.push({ key: keys.slice(at, at + flowKeyLayout.size), entry });
-    };
+    if (!confirmed && !live && state === FlowState.Established && speaks) collect(census.stale);
     if (confirmed && isClosed) collect(census.demotable);
     if (!confirmed && live && !speaks) collect(census.promotable);
   }

@@ -77,9 +77,9 @@ function restoredEntry(owner: Owner, tick: number): FlowEntry {
   return { ...owner, state: FlowState.Established, lastAck: 0, lastSeen: tick };
 }
 
-/** What was disowned lives again when its owner says so. */
+/** It is established when its owner says so: what was disowned lives again, and what was read while it opened has. */
 function living(entry: FlowEntry): FlowEntry {
-  return entry.state === FlowState.Closing ? { ...entry, state: FlowState.Established } : entry;
+  return { ...entry, state: FlowState.Established };
 }
 
 function ownedBy(entry: FlowEntry, { balancer, generation }: Owner): boolean {
@@ -89,7 +89,7 @@ function ownedBy(entry: FlowEntry, { balancer, generation }: Owner): boolean {
 /**
  * Makes the flows of `keys` that are `owner`'s evictable and closing, and answers how many there were. They are still followed until
  * their room is needed, or a SYN begins anew: the client may be back with the same port, on a SYN that followed the old flow
- * just before its end was reported. Opening ones stay as they are, for the same reason.
+ * just before its end was reported. Opening ones that nobody confirmed stay as they are, for the same reason.
  */
 export function disownFlows({ maps }: FlowTables, owner: Owner, keys: readonly Uint8Array[]): number {
   let disowned = 0;
@@ -98,8 +98,8 @@ export function disownFlows({ maps }: FlowTables, owner: Owner, keys: readonly U
     const value = confirmed ?? maps.flows_new.peek(key);
     if (value === undefined) continue;
     const entry = decodeFlow(value);
-    if (entry.state === FlowState.Opening || !ownedBy(entry, owner)) continue;
-    if (confirmed === undefined && entry.state === FlowState.Closing) continue;
+    if (!ownedBy(entry, owner)) continue;
+    if (confirmed === undefined && entry.state !== FlowState.Established) continue;
     // First there, then gone here: packets look in the other order.
     maps.flows_new.update(key, encodeFlow({ ...entry, state: FlowState.Closing }));
     if (confirmed !== undefined) maps.flows.delete(key);

@@ -3,10 +3,11 @@ import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../lib/clock/index.ts';
 import { describeError } from '../../lib/errors/index.ts';
 import type { FlowSettings } from '../../topology/index.ts';
-import { proxyOwner, tickShift } from '../forward/index.ts';
+import { FlowState, proxyOwner, tickShift } from '../forward/index.ts';
 import { takeCensus, takeCensusNow, type Census, type CensusRule, type Collected } from './census.ts';
 import { confirmFlows, disownFlows, type FlowTables } from './confirm.ts';
-import { encodeFlow } from './encode.ts';
+import type { DataPathMaps } from './data-path.ts';
+import { decodeFlow, encodeFlow } from './encode.ts';
 import type { Capacity } from './maps.ts';
 import { reclaimFlows } from './sweep.ts';
 
@@ -19,6 +20,8 @@ const fills = { alarm: 0.8, reclaim: 0.9, full: 0.98 } as const;
 const alarmEveryMs = 600_000;
 /** An unconfirmed flow counts as live for so long after its last packet. */
 const liveMs = 60_000;
+/** Longer than a proxy takes to accept a connection. */
+const proxyMs = 1_000;
 /** A handshake may take so long after its last packet. */
 const openingMs = 10_000;
 /** A closing flow of a balancer that cannot disown it is kept from eviction for so long after its last packet. */
@@ -44,7 +47,10 @@ export interface FlowKeeperOptions {
   readonly tick: () => number;
   /** Lets others run between the steps of a walk. */
   readonly pause: () => Promise<void>;
-  readonly rule: () => Omit<CensusRule, 'tick' | 'liveTicks' | 'closingTicks' | 'openingTicks'>;
+  readonly rule: () => Omit<
+    CensusRule,
+    'tick' | 'liveTicks' | 'closingTicks' | 'openingTicks' | 'proxyTicks'
+  >;
   /** A walk is finished that began at `beganMs`. */
   readonly onCensus: (census: Census, beganMs: number) => void;
 }
@@ -101,6 +107,7 @@ export class FlowKeeper {
       liveTicks: ticksOf(liveMs),
       closingTicks: ticksOf(closingMs),
       openingTicks: ticksOf(openingMs),
+      proxyTicks: ticksOf(proxyMs),
     };
   }
 
@@ -133,10 +140,24 @@ export class FlowKeeper {
   #makeRoom(census: Census): void {
     const { path, settings, tick } = this.#options;
     const { maps } = path;
-    disownFlows(path, proxyOwner, census.unproxied);
+    // Who was reset has said nothing more, so no packet told of the end; and a SYN that nobody took never had one.
+    const refused = census.unproxied.filter(({ entry }) => entry.state === FlowState.Opening);
+    disownFlows(
+      path,
+      proxyOwner,
+      census.unproxied.map(({ key }) => key),
+    );
+    forget(maps.flows_new, refused);
+    confirmFlows(path, proxyOwner, census.proxiable, tick());
+    for (const own of byOwner(census.stale))
+      disownFlows(
+        path,
+        own[0]!.entry,
+        own.map(({ key }) => key),
+      );
     // What was confirmed meanwhile has left the first and is none of the second.
-    maps.flows_new.batch.delete(Uint8Array.from(Buffer.concat(census.leftover.unconfirmed)));
-    maps.flows.batch.delete(Uint8Array.from(Buffer.concat(census.leftover.confirmed)));
+    forget(maps.flows_new, census.leftover.unconfirmed);
+    forget(maps.flows, census.leftover.confirmed);
     this.#demote(census.demotable);
     if (this.fill < fills.reclaim) this.#promote(census.promotable, tick());
     this.#alarm();
@@ -154,15 +175,7 @@ export class FlowKeeper {
   }
 
   #promote(flows: readonly Collected[], tick: number): void {
-    const byOwner = new Map<string, Collected[]>();
-    for (const flow of flows) {
-      const { balancer, generation, mode } = flow.entry;
-      const name = `${balancer} ${generation} ${mode}`;
-      const own = byOwner.get(name);
-      if (own === undefined) byOwner.set(name, [flow]);
-      else own.push(flow);
-    }
-    for (const own of byOwner.values()) {
+    for (const own of byOwner(flows)) {
       const keys = own.map(({ key }) => key);
       this.counters.flowsPromoted += confirmFlows(this.#options.path, own[0]!.entry, keys, tick).moved;
     }
@@ -193,6 +206,31 @@ export class FlowKeeper {
       `the flow table is ${Math.floor(this.fill * 100)} % full: beyond it new connections are not sure to stay; raise flows.capacity`,
     );
   }
+}
+
+/** Removes what is still as the walk saw it: a client may be back with the same port since. */
+function forget(map: DataPathMaps['flows'], flows: readonly Collected[]): void {
+  const same = flows.filter(({ key, entry }) => {
+    const value = map.peek(key);
+    if (value === undefined) return false;
+    const { balancer, generation, mode, state } = decodeFlow(value);
+    const isSameOwner = balancer === entry.balancer && generation === entry.generation && mode === entry.mode;
+    return isSameOwner && state === entry.state;
+  });
+  map.batch.delete(Uint8Array.from(Buffer.concat(same.map(({ key }) => key))));
+}
+
+/** By balancer, its generation and the mode. */
+function byOwner(flows: readonly Collected[]): Iterable<readonly Collected[]> {
+  const owners = new Map<string, Collected[]>();
+  for (const flow of flows) {
+    const { balancer, generation, mode } = flow.entry;
+    const name = `${balancer} ${generation} ${mode}`;
+    const own = owners.get(name);
+    if (own === undefined) owners.set(name, [flow]);
+    else own.push(flow);
+  }
+  return owners.values();
 }
 
 /** The keeper was closed during a walk. */

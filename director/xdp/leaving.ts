@@ -1,7 +1,7 @@
 /** Which indices a forwarding table still names, and what a walk over the flows has to know of them. */
 import type { Endpoint } from '../../lib/address/index.ts';
 import { ipBytes } from '../../lib/packet/index.ts';
-import { flowKey } from '../forward/index.ts';
+import { flowKey, Mode } from '../forward/index.ts';
 import type { ForwardingTable } from '../forwarding-table.ts';
 import type { Census, CensusRule } from './census.ts';
 import type { KernelBalancers } from './kernel-balancers.ts';
@@ -38,7 +38,7 @@ export function censusRule(
   known: KnownIndices,
   table: ForwardingTable | undefined,
   proxied: (service: string) => readonly Endpoint[] | undefined,
-): Omit<CensusRule, 'tick' | 'liveTicks' | 'closingTicks' | 'openingTicks'> {
+): Omit<CensusRule, 'tick' | 'liveTicks' | 'closingTicks' | 'openingTicks' | 'proxyTicks'> {
   const { balancers, services } = known;
   const text = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
   const proxiedKeys = new Map(
@@ -59,6 +59,7 @@ export function censusRule(
     isLeaving: (balancer) => !wanted.balancers.has(balancer),
     isLeavingService: (service) => !wanted.services.has(service),
     isProxied: (service, key) => proxiedKeys.get(service)?.has(text(key)) ?? false,
+    isInProxy: (service) => services.modeOf(service) === Mode.Proxy,
   };
 }
 

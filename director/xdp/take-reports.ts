@@ -86,20 +86,31 @@ export class ReportTaker {
     this.counters.flowsDisowned += disownFlows(this.#path, reporter, this.#missing(reporter, listed));
   }
 
-  /** Confirmed flows of this balancer and service that its listing did not name. */
-  #missing({ balancer, generation, service }: Reporter, listed: ReadonlySet<string>): readonly Uint8Array[] {
-    const missing: Uint8Array[] = [];
-    for (const { count, keys, values } of this.#path.maps.flows.batch.read()) {
-      for (let index = 0; index < count; index++) {
-        const at = index * flowLayout.size;
-        if (flowLayout.get(values, 'balancer', at) !== balancer) continue;
-        if (flowLayout.get(values, 'generation', at) !== generation) continue;
-        const keyAt = index * flowKeyLayout.size;
-        if (flowKeyLayout.get(keys, 'service', keyAt) !== service) continue;
-        const key = keys.slice(keyAt, keyAt + flowKeyLayout.size);
-        if (!listed.has(keyText(key))) missing.push(key);
-      }
+  /**
+   * Flows of this balancer and service that its listing did not name. Those that nobody confirmed too: an earlier process
+   * of the balancer may have had them. One that has just begun, and is confirmed in a moment, is followed meanwhile.
+   */
+  #missing(reporter: Reporter, listed: ReadonlySet<string>): readonly Uint8Array[] {
+    const { flows, flows_new: fresh } = this.#path.maps;
+    return [flows, fresh].flatMap((map) =>
+      Array.from(flowsOf(map, reporter)).filter((key) => !listed.has(keyText(key))),
+    );
+  }
+}
+
+function* flowsOf(
+  map: FlowTables['maps']['flows'],
+  { balancer, generation, service }: Reporter,
+): Generator<Uint8Array> {
+  for (const { count, keys, values } of map.batch.read()) {
+    for (let index = 0; index < count; index++) {
+      const at = index * flowLayout.size;
+      if (flowLayout.get(values, 'balancer', at) !== balancer) continue;
+      if (flowLayout.get(values, 'generation', at) !== generation) continue;
+      const keyAt = index * flowKeyLayout.size;
+      if (flowKeyLayout.get(keys, 'service', keyAt) !== service) continue;
+      // The batch is reused by the next one.
+      yield keys.slice(keyAt, keyAt + flowKeyLayout.size);
     }
-    return missing;
   }
 }

@@ -8,6 +8,7 @@ import { ownTemporaryFolder } from '../../test/own-temporary-folder.ts';
 import type { Progress } from '../progress.ts';
 import type { SoakResult } from '../result.ts';
 import { Scope } from '../../test/scope.ts';
+import { until } from '../../test/until.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { carryOut } from './carry-out.ts';
 import { growing, holdingsOf, HoldingsLog, tolerances } from './holdings.ts';
@@ -136,7 +137,9 @@ async function checkGuests(round: number, world: World, stage: Stage): Promise<s
   const balancers = takersOf(world.balancers);
   const before = await stage.untilCounted(crowdSize);
   const report = await visit(stage.lab, round, async () => {
-    for (const [name, { tier, accepted }] of await stage.statuses()) {
+    // One that was removed may end while it is asked.
+    const statuses = await until(() => stage.statuses(), 'every node to answer');
+    for (const [name, { tier, accepted }] of statuses) {
       if (tier !== 'balancer' || balancers.includes(name)) continue;
       const more = accepted - (before.get(name)?.accepted ?? 0);
       if (more > 0) problems.push(`${name} took ${more} new connections though it is to get none`);

@@ -7,7 +7,16 @@ import { startCluster, type Cluster } from '../../test/cluster.ts';
 import { createLab, type Lab } from '../../test/lab/index.ts';
 import type { Program, Teardown } from '../../test/processes.ts';
 import { until } from '../../test/until.ts';
-import { allBalancers, forwardings, hosts, specOf, vip, type Forwarding, type World } from './world.ts';
+import {
+  allBalancers,
+  clientPorts,
+  forwardings,
+  hosts,
+  specOf,
+  vip,
+  type Forwarding,
+  type World,
+} from './world.ts';
 
 /** A busy machine is no broken promise. */
 export const patienceMs = 120_000;
@@ -29,6 +38,7 @@ export class Stage {
   static async start(t: Teardown, world: World, bpffs: string | undefined): Promise<Stage> {
     const lab = await createLab(t, { hosts });
     await routeBack(lab);
+    await lab.sysctl('client', 'net.ipv4.ip_local_port_range', clientPorts.join(' '));
     const env = bpffs === undefined ? {} : { HEADGATE_BPFFS: bpffs };
     const programs = new Map<string, Program>();
     const cluster = await startCluster(t, specOf(world), async (name, argv, options) => {
@@ -176,6 +186,8 @@ function lacking(statuses: ReadonlyMap<string, NodeStatus>, world: World): strin
     if (views.length === 0) return `nobody watches ${name}`;
     for (const view of views) {
       if (view.state !== 'up') return `${name} is ${view.state}`;
+      // One more and it would be down: what was cut off is not over yet.
+      if (view.misses > 0) return `${name} has missed ${view.misses} beats`;
       if (view.draining !== (state === 'drain')) return `${name} is draining: ${view.draining}`;
     }
   }

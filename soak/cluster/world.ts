@@ -8,6 +8,9 @@ export interface Member {
 
 export type Members = Readonly<Record<string, Member>>;
 
+/** The client has so few ports that each is used again within minutes; it holds those of the last minute back (TIME-WAIT). */
+export const clientPorts = [32_768, 34_767] as const;
+
 /** All need nothing but one link; `nat` also the routes that the stage adds. */
 export const forwardings = ['proxy', 'dr', 'tun', 'nat'] as const;
 export type Forwarding = (typeof forwardings)[number];
@@ -65,7 +68,8 @@ export function takersOf(members: Members): string[] {
 /** The topology file of a world. */
 export function specOf({ balancers, chatservers, algorithm, forwarding }: World): ClusterSpec {
   return {
-    // Whoever is paused or cut off for some seconds is not given up, however slow the machine.
+    // Whoever is paused or cut off for some seconds is not given up, however slow the machine. Every client that there can
+    // be has room: what is left of those that were here before is not evicted, but met.
     settings: { heartbeat: { deadAfter: '5m' }, flows: { capacity: 8_192, unconfirmed: 4_096 } },
     services: {
       chat: { listen: `${vip.host}:${vip.port}`, forwarding, balancing: { algorithm } },

@@ -94,6 +94,8 @@ export interface ClusterOptions extends ChatServerOptions {
   /** Where `from` finds the control port of `to`; default: at the port itself. */
   readonly way?: (from: string, to: string, port: number) => number;
   readonly entry?: Partial<ChatServer>;
+  /** Whether the topology of one has the other; default: all have all. */
+  readonly knows?: (one: string, other: string) => boolean;
   /** What a chat server announces counts as delivered when this has resolved; default: when it is. */
   readonly told?: Promise<void>;
 }
@@ -109,6 +111,7 @@ export async function startCluster(
     topology,
     clock = systemClock,
     entry,
+    knows = () => true,
     told = Promise.resolve(),
     ...serverOptions
   } = options;
@@ -123,9 +126,11 @@ export async function startCluster(
   }
   return Promise.all(
     controls.map(async ({ name, host, control }) => {
-      const entries = controls.map((other) =>
-        chatServerEntry(other.name, other.host, way(name, other.name, portOf(other.control)), entry),
-      );
+      const entries = controls
+        .filter((other) => knows(name, other.name))
+        .map((other) =>
+          chatServerEntry(other.name, other.host, way(name, other.name, portOf(other.control)), entry),
+        );
       const node = await createStartChatServer(serverOptions)({
         topology: topologyOf(entries, topology),
         node: name,

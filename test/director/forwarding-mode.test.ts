@@ -98,3 +98,23 @@ test('a change that would end connections waits, and comes when they have ended'
   });
   t.like(choose({ topology: proxied, running, held: () => undefined }), { mode: 'proxy', settled: true });
 });
+
+test('what runs goes on until the balancers that are up take the new mode', (t) => {
+  const change = {
+    topology: topology([b1, b2], [service('chat', { forwarding: 'nat', listen })]),
+    running: new Map([['chat', 'dr']] as const),
+  };
+  const both = takes('proxy', 'dr');
+  const late = { mode: 'dr', why: 'nat begins when the balancers take it', settled: false } as const;
+  t.deepEqual(choose(change, { 'b1@10.0.1.1': both, 'b2@10.0.1.2': both }), late);
+  const one = { 'b1@10.0.1.1': takes('proxy', 'dr', 'nat'), 'b2@10.0.1.2': both };
+  t.deepEqual(choose(change, one), late);
+  t.like(choose({ ...change, patient: true }, one), { mode: 'nat', settled: true });
+  t.like(choose({ ...change, patient: true }), { ...late, lack: { reason: 'no balancer takes nat' } });
+  const all = { 'b1@10.0.1.1': takes('proxy', 'nat'), 'b2@10.0.1.2': takes('proxy', 'nat') };
+  t.like(choose(change, all), { mode: 'nat', settled: true });
+  const down = { ...one, 'b2@10.0.1.2': { state: 'down' } } as const;
+  t.like(choose(change, down), { mode: 'nat', settled: true }, 'who is down is not waited for');
+  const nobody = { 'b1@10.0.1.1': takes('proxy'), 'b2@10.0.1.2': takes('proxy') };
+  t.like(choose(change, nobody), { mode: 'nat' }, 'nothing is lost by it');
+});

@@ -14,7 +14,15 @@ const memory = {
 
 function after(ageMs: number, up: readonly string[], change: Partial<RememberedInput> = {}) {
   const state = (id: string) => health(id, { state: up.includes(id) ? 'up' : 'unknown' });
-  return remember({ memories: [memory], health: state, ageMs, eligibleMs: 3_000, deadMs: 10_000, ...change });
+  return remember({
+    memories: [memory],
+    present: ids,
+    health: state,
+    ageMs,
+    eligibleMs: 3_000,
+    deadMs: 10_000,
+    ...change,
+  });
 }
 
 test('who was eligible stays so until the time for a verdict is over', (t) => {
@@ -22,8 +30,14 @@ test('who was eligible stays so until the time for a verdict is over', (t) => {
     ids.map((id) => after(2_999, []).wasEligible(chat, id)),
     [true, false, false],
   );
-  t.false(after(3_000, []).wasEligible(chat, 'b1@h'));
+  t.false(after(3_000, ['b2@h']).wasEligible(chat, 'b1@h'));
   t.false(after(0, []).wasEligible(service('web', { listen: { ...listen, port: 80 } }), 'b1@h'));
+});
+
+test('as long as not one has answered, who was eligible stays so until it would be dead: the fault may be here', (t) => {
+  t.true(after(9_999, []).wasEligible(chat, 'b1@h'));
+  t.false(after(10_000, []).wasEligible(chat, 'b1@h'));
+  t.true(after(2_999, [], { deadMs: 1_000 }).wasEligible(chat, 'b1@h'));
 });
 
 test('who was dead stays dead, and who does not come back in time is dead, unless that is most of them', (t) => {
@@ -32,5 +46,14 @@ test('who was dead stays dead, and who does not come back in time is dead, unles
   t.deepEqual(dead(9_999, ['b2@h', 'b3@h']), ['b3@h']);
   t.deepEqual(dead(10_000, ['b2@h', 'b3@h']), ['b1@h', 'b3@h']);
   t.deepEqual(dead(10_000, ['b2@h']), ['b3@h']);
+  t.deepEqual(dead(10_000, []), ['b3@h']);
+});
+
+test('balancers of an earlier cluster that the topology has no more are dead when those that it has are there', (t) => {
+  const present = ['b4@h', 'b5@h'];
+  const dead = (ageMs: number, up: readonly string[]) =>
+    ids.filter((id) => after(ageMs, up, { present }).isDead(id));
+  t.deepEqual(dead(9_999, present), ['b3@h']);
+  t.deepEqual(dead(10_000, present), ids);
   t.deepEqual(dead(10_000, []), ['b3@h']);
 });

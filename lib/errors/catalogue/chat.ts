@@ -39,7 +39,8 @@ export const chatErrors = part({
     cure: 'run the same version of headgate on every host',
   },
   HEADGATE_CHAT_PEER_UNKNOWN: {
-    meaning: 'A chat server that this topology does not name wants to exchange messages.',
+    meaning:
+      'A node that is no chat server of this topology wants to exchange messages and does not say where it is reached, or too many such are here.',
     cure: 'copy the same topology file to every host',
   },
   HEADGATE_CHAT_REFUSED: {

@@ -1,8 +1,15 @@
+import type { ExecutionContext } from 'ava';
 import { BpfMap } from '../../../lib/linux/bpf/index.ts';
 import { ipBytes } from '../../../lib/packet/index.ts';
-import { flowKey, FlowState, proxyOwner, type FlowEntry } from '../../../director/forward/index.ts';
+import {
+  flowKey,
+  FlowState,
+  proxyOwner,
+  tickShift,
+  type FlowEntry,
+} from '../../../director/forward/index.ts';
 import { takeCensus, takeCensusNow, type CensusRule } from '../../../director/xdp/census.ts';
-import { confirmFlows, encodeFlow, mapSpecs } from '../../../director/xdp/index.ts';
+import { confirmFlows, decodeFlow, encodeFlow, mapSpecs } from '../../../director/xdp/index.ts';
 import { FlowKeeper } from '../../../director/xdp/flow-keeper.ts';
 import { ReportTaker } from '../../../director/xdp/take-reports.ts';
 import type { FlowSettings } from '../../../topology/index.ts';
@@ -42,12 +49,57 @@ const rule: CensusRule = {
   tick: now,
   liveTicks: 1_000,
   closingTicks: 1_000,
+  proxyTicks: 10,
   openingTicks: 1_000,
   speaksForItself: (balancer) => balancer === 2,
   isLeaving: (balancer) => balancer === 3,
   isLeavingService: () => false,
   isProxied: () => false,
+  isInProxy: () => false,
 };
+
+/** A keeper whose walks are called for one by one. */
+function keeperOf(
+  t: ExecutionContext,
+  maps: { flows: BpfMap; flows_new: BpfMap },
+  changes: Partial<CensusRule> = {},
+  refused: (refuse: boolean) => void = () => undefined,
+  meanwhile: () => void = () => undefined,
+) {
+  const clock = new ManualClock();
+  const { log, lines } = collectingLog();
+  const {
+    tick,
+    liveTicks: _live,
+    closingTicks: _closing,
+    openingTicks: _opening,
+    proxyTicks: _proxy,
+    ...rest
+  } = { ...rule, ...changes };
+  let walks = 0;
+  const keeper = new FlowKeeper({
+    path: { maps, capacity, setRefuseNew: refused },
+    settings: () => settings,
+    clock,
+    log,
+    tick: () => tick,
+    pause: () => Promise.resolve(meanwhile()),
+    rule: () => rest,
+    onCensus: () => void walks++,
+  });
+  t.teardown(() => keeper.close());
+  const walk = async (): Promise<void> => {
+    const before = walks;
+    clock.advance(1_000);
+    await until(() => walks > before, 'a walk to be finished');
+  };
+  return { keeper, lines, walk };
+}
+
+function flowIn(map: BpfMap, port: number): FlowEntry | undefined {
+  const value = map.lookup(key(port));
+  return value === undefined ? undefined : decodeFlow(value);
+}
 
 function put(map: BpfMap, port: number, fields: Partial<FlowEntry>): void {
   map.update(key(port), encodeFlow(entry({ lastSeen: now, ...fields })));
@@ -86,8 +138,14 @@ kernelTest('a census counts who lives, and finds what has to be looked after', a
       [census.promotable, census.demotable].map((list) => list.map((one) => one.key)),
       [[key(5)], [key(2)]],
     );
-    t.deepEqual(census.unproxied, [key(4)]);
-    t.deepEqual(census.leftover, { unconfirmed: [key(8)], confirmed: [] });
+    t.deepEqual(
+      [census.unproxied, census.stale].map((list) => list.map((one) => one.key)),
+      [[key(4)], [key(7)]],
+    );
+    t.deepEqual(
+      [census.leftover.unconfirmed, census.leftover.confirmed].map((list) => list.map((one) => one.key)),
+      [[key(8)], []],
+    );
     t.is(census.young, 1);
   });
 });
@@ -96,29 +154,10 @@ kernelTest(
   'flows of balancers that cannot confirm are kept from eviction, and a nearly full table is alarmed, then refused',
   async (t) => {
     await withTables(async (maps) => {
-      const clock = new ManualClock();
-      const { log, lines } = collectingLog();
       const refusals: boolean[] = [];
       for (let port = 1; port <= 85; port++) put(maps.flows_new, port, { balancer: 1 });
       for (let port = 200; port < 220; port++) put(maps.flows_new, port, { balancer: 2 });
-      const { tick: _tick, liveTicks: _live, closingTicks: _closing, ...rest } = rule;
-      let walks = 0;
-      const keeper = new FlowKeeper({
-        path: { maps, capacity, setRefuseNew: (refuse) => refusals.push(refuse) },
-        settings: () => settings,
-        clock,
-        log,
-        tick: () => now,
-        pause: () => Promise.resolve(),
-        rule: () => rest,
-        onCensus: () => void walks++,
-      });
-      t.teardown(() => keeper.close());
-      const walk = async (): Promise<void> => {
-        const before = walks;
-        clock.advance(1_000);
-        await until(() => walks > before, 'a walk to be finished');
-      };
+      const { keeper, lines, walk } = keeperOf(t, maps, {}, (refuse) => refusals.push(refuse));
       await walk();
       t.is(keeper.counters.flowsPromoted, 85);
       await walk();
@@ -134,6 +173,104 @@ kernelTest(
     });
   },
 );
+
+kernelTest(
+  'proxied flows that ended without a packet let a client with the same port begin anew, living ones stay',
+  async (t) => {
+    await withTables(async (maps) => {
+      const ticksPerMs = 1e6 / 2 ** tickShift;
+      const silent = { ...proxyOwner, lastSeen: now - Math.ceil(2_000 * ticksPerMs) };
+      put(maps.flows_new, 1, { ...silent, state: FlowState.Established });
+      put(maps.flows_new, 2, { ...silent, state: FlowState.Opening });
+      put(maps.flows_new, 3, { ...proxyOwner, state: FlowState.Established });
+      put(maps.flows_new, 4, { ...silent, state: FlowState.Established });
+      put(maps.flows, 5, { ...proxyOwner, state: FlowState.Opening });
+      let isInProxy = true;
+      const { walk } = keeperOf(t, maps, {
+        isProxied: (_service, of) => Buffer.compare(of, key(4)) === 0,
+        isInProxy: () => isInProxy,
+      });
+      await walk();
+      t.is(flowIn(maps.flows_new, 1)?.state, FlowState.Closing);
+      t.is(flowIn(maps.flows_new, 2), undefined);
+      t.is(flowIn(maps.flows_new, 3)?.state, FlowState.Established, 'the proxy may not have taken it yet');
+      t.is(flowIn(maps.flows_new, 4)?.state, FlowState.Established);
+      t.is(flowIn(maps.flows, 5), undefined);
+      // Its service has left the proxy: it is not evictable any more.
+      isInProxy = false;
+      await walk();
+      t.is(flowIn(maps.flows, 4)?.mode, proxyOwner.mode);
+      t.is(flowIn(maps.flows_new, 4), undefined);
+    });
+  },
+);
+
+kernelTest(
+  'what is left of a balancer that leaves goes, but not the flow of a client that came back meanwhile',
+  async (t) => {
+    await withTables(async (maps) => {
+      put(maps.flows_new, 1, { balancer: 3, state: FlowState.Closing });
+      put(maps.flows_new, 2, { balancer: 3, state: FlowState.Closing });
+      const { walk } = keeperOf(t, maps, {}, undefined, () => put(maps.flows_new, 2, { balancer: 1 }));
+      await walk();
+      t.is(flowIn(maps.flows_new, 1), undefined);
+      t.is(flowIn(maps.flows_new, 2)?.balancer ?? flowIn(maps.flows, 2)?.balancer, 1);
+    });
+  },
+);
+
+kernelTest('a flow that its balancer does not confirm in all its silence ends', async (t) => {
+  await withTables(async (maps) => {
+    const ticksPerMs = 1e6 / 2 ** tickShift;
+    const silent = { lastSeen: now - Math.ceil(61_000 * ticksPerMs) };
+    put(maps.flows_new, 1, { ...silent, balancer: 2 });
+    put(maps.flows_new, 2, { balancer: 2 });
+    put(maps.flows_new, 3, { ...silent, balancer: 2, state: FlowState.Opening });
+    const { walk } = keeperOf(t, maps);
+    await walk();
+    t.deepEqual(
+      [1, 2, 3].map((port) => flowIn(maps.flows_new, port)?.state),
+      [FlowState.Closing, FlowState.Established, FlowState.Opening],
+    );
+  });
+});
+
+kernelTest(
+  'the first listing of a new process of a balancer ends what the earlier one had, confirmed or not',
+  async (t) => {
+    await withTables((maps) => {
+      const taker = new ReportTaker({ maps });
+      const reporter = { balancer: 1, generation: 1, service: 0, mode: 1 } as const;
+      const base = { balancer: 'b1@h', service: 'chat', confirmed: [], disowned: [] };
+      put(maps.flows, 1, { balancer: 1 });
+      put(maps.flows, 2, { balancer: 1, state: FlowState.Opening });
+      put(maps.flows_new, 3, { balancer: 1 });
+      put(maps.flows_new, 4, { balancer: 1, state: FlowState.Opening });
+      put(maps.flows_new, 5, { balancer: 2 });
+      taker.take(reporter, { ...base, listing: 'begin' }, now);
+      taker.take(reporter, { ...base, listing: 'end' }, now);
+      t.deepEqual(
+        [1, 2, 3, 4, 5].map((port) => [flowIn(maps.flows, port)?.state, flowIn(maps.flows_new, port)?.state]),
+        [
+          [undefined, FlowState.Closing],
+          [undefined, FlowState.Closing],
+          [undefined, FlowState.Closing],
+          [undefined, FlowState.Opening],
+          [undefined, FlowState.Established],
+        ],
+      );
+    });
+  },
+);
+
+kernelTest('what is confirmed while its entry still says that it opens is established', async (t) => {
+  await withTables((maps) => {
+    put(maps.flows_new, 1, { balancer: 1, state: FlowState.Opening });
+    const owner = { balancer: 1, generation: 1, mode: 1 } as const;
+    t.like(confirmFlows({ maps }, owner, [key(1)], now), { moved: 1, restored: 0 });
+    t.is(flowIn(maps.flows, 1)?.state, FlowState.Established);
+  });
+});
 
 kernelTest('a full listing disowns what it does not name, of its balancer and service only', async (t) => {
   await withTables((maps) => {
