@@ -18,6 +18,7 @@ import { SharedPicker } from './picker-shared.ts';
 import type { Picked, Picker } from './picker.ts';
 import { emptyPlan } from './pick-plan.ts';
 import type { PickTable } from './pick-table.ts';
+import { SharedDestinations, upstreamKeyOf } from './shared-destinations.ts';
 import { SourceAddresses } from './source-addresses.ts';
 import { pendingMs, type SteeredWorker } from './steering/index.ts';
 import { WorkerFlows } from './worker-flows.ts';
@@ -70,6 +71,7 @@ export class Worker implements Router {
   readonly #steering: SteeredWorker | undefined;
   readonly #expiring: Timer | undefined;
   readonly #sources = new SourceAddresses();
+  readonly #destinations = new SharedDestinations();
   #config: WorkerConfig = {
     revision: 0,
     accepting: false,
@@ -193,6 +195,7 @@ export class Worker implements Router {
   #take(config: WorkerConfig): void {
     this.#config = config;
     this.#sources.set(config.sources);
+    this.#destinations.clear();
     // The supervisor lists an upstream as long as it holds connections, so nothing held here is forgotten.
     this.#byId = new Map(config.upstreams.map((upstream) => [upstream.id, upstream]));
     this.#byKey = new Map(config.upstreams.map((upstream) => [upstream.key, upstream]));
@@ -220,12 +223,9 @@ export class Worker implements Router {
     if (picked === null) return null;
     const { key, endpoint } = picked;
     const localAddress = this.#sources.take(key, endpoint.host);
-    return {
-      id: destinationId(client.service, key),
-      endpoint,
-      ...(localAddress === undefined ? {} : { localAddress }),
-      ...this.#preface(client),
-    };
+    const destination = this.#destinations.of(client.service, key, endpoint, localAddress);
+    const preface = this.#preface(client);
+    return preface === undefined ? destination : { ...destination, preface };
   }
 
   #upstreamOf(id: string): WorkerUpstream | undefined {
@@ -242,9 +242,9 @@ export class Worker implements Router {
     }
   }
 
-  #preface({ service, source, destination }: RelayClient): { preface?: Uint8Array } {
+  #preface({ service, source, destination }: RelayClient): Uint8Array | undefined {
     const version = this.#config.services.find(({ name }) => name === service)?.sendProxy ?? 'off';
-    return version === 'off' ? {} : { preface: encodeProxyHeader(version, source, destination) };
+    return version === 'off' ? undefined : encodeProxyHeader(version, source, destination);
   }
 
   #count(service: string, change: number): void {
@@ -294,13 +294,4 @@ export class Worker implements Router {
 function isOutOfPorts({ code, facts }: HeadgateError): boolean {
   const answer = facts['code'];
   return code === 'HEADGATE_RELAY_CONNECT_LOCAL' && (answer === 'EADDRNOTAVAIL' || answer === 'EADDRINUSE');
-}
-
-/** The relay knows a chat server once per service, so that the connections of one service can be ended. */
-function destinationId(service: string, key: string): string {
-  return `${service} ${key}`;
-}
-
-function upstreamKeyOf(id: string): string {
-  return id.slice(id.indexOf(' ') + 1);
 }

@@ -3,8 +3,6 @@ import type { Command } from './command.ts';
 import { nodeOptionsHelp, nodeSignalsHelp, runNodeCommand } from './node-options.ts';
 
 export const balancerCommand: Command = {
-  name: 'balancer',
-  summary: 'run a balancer: spreads connections over the chat servers',
   help: `Usage: headgate balancer --topology FILE [--node NAME]
 
 Runs one balancer of the topology in the foreground until it is told to end.

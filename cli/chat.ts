@@ -11,8 +11,6 @@ const mostAhead = 100;
 
 /** `headgate chat`: a chat client for people, and for pipes. */
 export const chat: Command = {
-  name: 'chat',
-  summary: 'chat with everybody on a chat service',
   help: `usage: headgate chat HOST:PORT --name NAME
 
 Connects to a chat service through its VIP (or to one chat server), shows who is there and on which chat server

@@ -19,8 +19,6 @@ function takePushInterval(args: readonly string[]): {
 }
 
 export const chatserverStubCommand: Command = {
-  name: 'chatserver-stub',
-  summary: 'run a small chat server, for demos, tests and load',
   help: `Usage: headgate chatserver-stub --topology FILE [--node NAME] [--push-interval DURATION]
 
 Runs one chat server of the topology in the foreground until it is told to end. The protocol is in

@@ -1,4 +1,4 @@
-/** What a subcommand is. One file per subcommand; main.ts lists them. */
+/** What a subcommand is. One file per subcommand; commands.ts lists them. */
 
 /** Where a command reads and writes; tests pass their own. */
 export interface CommandIo {
@@ -17,12 +17,16 @@ export interface CommandIo {
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 
 export interface Command {
-  /** As typed: `status`, `topology check`. */
-  readonly name: string;
-  /** One line for the list of commands, lower case, no full stop. */
-  readonly summary: string;
   /** What `--help` prints: usage line, options, at least one example. */
   readonly help: string;
   /** `args` without the command's own name; resolves with the exit code. Throws HeadgateError for what failed. */
   run(args: readonly string[], io: CommandIo): Promise<number>;
+}
+
+export interface ListedCommand {
+  /** As typed: `status`, `topology check`. */
+  readonly name: string;
+  /** One line for the list of commands, lower case, no full stop. */
+  readonly summary: string;
+  load(): Promise<Command>;
 }

@@ -6,8 +6,6 @@ import { nodeOptionsHelp, nodeSignalsHelp, runNodeCommand } from './node-options
 import { parseOptions, usageError } from './options.ts';
 
 export const directorCommand: Command = {
-  name: 'director',
-  summary: 'run a director: takes clients on the VIP and forwards them to balancers',
   help: `Usage: headgate director --topology FILE [--node NAME]
        headgate director --detach --topology FILE [--node NAME]
 

@@ -8,8 +8,6 @@ import { exitCodes, type Command } from './command.ts';
 import { parseOptions, usageError } from './options.ts';
 
 export const explainCommand: Command = {
-  name: 'explain',
-  summary: 'say which balancer a client gets, and why',
   help: `Usage: headgate explain CLIENT_IP:PORT [--service NAME] [--json] [--topology FILE]
 
 Asks a director where a connection from this client address and port goes: service, hash, slot, balancer, and why

@@ -1,9 +1,7 @@
 /** The `headgate` command: finds the subcommand, runs it, tells what failed, sets the exit code. */
 import { describeError, isHeadgateError } from '../lib/errors/index.ts';
-import { version } from '../node/index.ts';
-import { exitCodes, type Command, type CommandIo } from './command.ts';
+import { exitCodes, type CommandIo, type ListedCommand } from './command.ts';
 import { commands } from './commands.ts';
-import { nearest } from '../topology/index.ts';
 
 /** Runs `args` (without node and script) and returns the exit code; never throws. */
 export async function runCommand(args: readonly string[], io: CommandIo): Promise<number> {
@@ -26,18 +24,19 @@ function isUsage(error: unknown): boolean {
 async function dispatch(args: readonly string[], io: CommandIo): Promise<number> {
   const [first, second] = args;
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
-    io.out(overview());
+    io.out(await overview());
     return first === undefined ? exitCodes.usage : exitCodes.done;
   }
   if (first === '--version' || first === '-v') {
-    io.out(`headgate ${version}`);
+    io.out(`headgate ${await ownVersion()}`);
     return exitCodes.done;
   }
-  const command =
+  const listed =
     commands.find(({ name }) => name === `${first} ${second ?? ''}`) ??
     commands.find(({ name }) => name === first);
-  if (command === undefined) return unknownCommand(args, io);
-  const rest = args.slice(command.name.split(' ').length);
+  if (listed === undefined) return unknownCommand(args, io);
+  const command = await listed.load();
+  const rest = args.slice(listed.name.split(' ').length);
   if (rest.includes('--help') || rest.includes('-h')) {
     io.out(command.help.trim());
     return exitCodes.done;
@@ -45,7 +44,7 @@ async function dispatch(args: readonly string[], io: CommandIo): Promise<number>
   return command.run(rest, io);
 }
 
-function unknownCommand(args: readonly string[], io: CommandIo): number {
+async function unknownCommand(args: readonly string[], io: CommandIo): Promise<number> {
   const [first, second] = args;
   const family = commands.filter(({ name }) => name.startsWith(`${first} `));
   if (family.length > 0 && (second === undefined || second.startsWith('-'))) {
@@ -54,6 +53,7 @@ function unknownCommand(args: readonly string[], io: CommandIo): number {
   }
   const typed = family.length > 0 ? `${first} ${second}` : first!;
   const names = (family.length > 0 ? family : commands).map(({ name }) => name);
+  const { nearest } = await import('../topology/index.ts');
   const suggestion = nearest(typed, names);
   io.err(
     `headgate: no command "${typed}"; ${suggestion === undefined ? 'run headgate --help for the list' : `did you mean ${suggestion}?`}`,
@@ -61,18 +61,22 @@ function unknownCommand(args: readonly string[], io: CommandIo): number {
   return exitCodes.usage;
 }
 
-function list(some: readonly Command[]): string {
+function list(some: readonly ListedCommand[]): string {
   const width = Math.max(...some.map(({ name }) => name.length));
   return some.map(({ name, summary }) => `  headgate ${name.padEnd(width)}   ${summary}`).join('\n');
 }
 
-function overview(): string {
-  return `headgate ${version}: a two-tier load balancer for clients that stay connected
+async function overview(): Promise<string> {
+  return `headgate ${await ownVersion()}: a two-tier load balancer for clients that stay connected
 
 ${list(commands)}
   headgate --version
 
 Every command has --help with an example. Start here: headgate up examples/local/topology.yaml`;
+}
+
+async function ownVersion(): Promise<string> {
+  return (await import('../node/index.ts')).version;
 }
 
 /** Entry of bin/headgate.js. */

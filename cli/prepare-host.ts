@@ -17,8 +17,6 @@ const options = {
 
 /** For hosts whose balancer is software of others; headgate's own balancer does the same at start. */
 export const prepareHostCommand: Command = {
-  name: 'prepare-host',
-  summary: 'prepare the host of a balancer that is nginx or HAProxy for dr and tun',
   help: `Usage: headgate prepare-host TOPOLOGY [--node NAME] [--undo] [--dry-run]
 
 Puts the VIPs on the loopback of this host without telling the network, lets their packets in, and for
@@ -30,7 +28,7 @@ harmless. What was there before is remembered, and only what was done is undone.
   --node NAME         which balancer of it this host is; default: the one with an address of this machine
   --undo              undo it, and what a balancer that was killed left behind
   --dry-run           say what would be done, and do nothing
-  --pins DIR          where programs are kept on a bpf file system; default: ${BPFFS}/headgate
+  --pins DIR          where programs are kept on a bpf file system; default: headgate in $${environment.bpffs}, else in ${BPFFS}
 
 Example: headgate prepare-host /etc/headgate/topology.yaml --dry-run`,
   async run(args, io) {
@@ -67,7 +65,7 @@ function hostOptions(
     ...wishes,
     owner: hostOwner('prepare-host', topology, name),
     stateDirectory: runtimeDirectory(env),
-    pinDirectory: join(pins ?? join(BPFFS, 'headgate'), pin),
+    pinDirectory: join(pins ?? join(env[environment.bpffs] ?? BPFFS, 'headgate'), pin),
   };
 }
 

@@ -15,7 +15,8 @@ interface View {
 }
 
 /**
- * Header and rows, aligned, then one line for every node that could not be asked, then how directors forward packets.
+ * Header and rows, aligned, then one line for every node that could not be asked, then what carries connections and how directors
+ * forward packets.
  */
 export function renderStatus(cluster: ClusterStatus): string {
   const views = cluster.nodes.flatMap(({ node, status }) =>
@@ -38,12 +39,29 @@ export function renderStatus(cluster: ClusterStatus): string {
       cluster.topology,
     ),
   );
-  const header = ['TIER', 'NODE', 'STATE', 'MISSES', 'CONNECTIONS', 'NEW/S', 'TOPOLOGY'];
+  const header = ['TIER', 'NODE', 'STATE', 'MISSES', 'CONNECTIONS', 'LIMIT', 'NEW/S', 'TOPOLOGY'];
   const problems = cluster.nodes
     .filter(({ problem }) => problem !== '')
     .map(({ node, problem }) => `${node}: ${problem}`);
-  const table = align([header, ...rows], new Set([3, 4, 5]));
-  return [table, ...rolloutLines(cluster), ...problems, ...forwardingLines(cluster.nodes)].join('\n');
+  const table = align([header, ...rows], new Set([3, 4, 5, 6]));
+  return [
+    table,
+    ...rolloutLines(cluster),
+    ...problems,
+    ...engineLines(cluster),
+    ...forwardingLines(cluster.nodes),
+  ].join('\n');
+}
+
+/** One line for every engine and reason there is, with the nodes it carries connections on. */
+function engineLines({ nodes }: ClusterStatus): readonly string[] {
+  const users = new Map<string, string[]>();
+  for (const { node, status } of nodes) {
+    if (status?.engine === undefined) continue;
+    const { reason } = status.engine;
+    users.set(reason, [...(users.get(reason) ?? []), node]);
+  }
+  return [...users].map(([reason, names]) => `${names.join(', ')}: ${reason}`);
 }
 
 /** Nothing while every node that answers holds the same roll-out; else what each group holds, and what is staged. */
@@ -75,6 +93,7 @@ function row(answer: NodeAnswer, views: readonly View[], topology: string): read
     [state(answer, views), ...remarks(answer, views)].join(', '),
     answer.tier === 'director' ? '-' : String(Math.max(0, ...views.map(({ seen }) => seen.misses))),
     status === null && views.length === 0 ? '-' : String(connections),
+    status === null ? '-' : String(status.limit),
     status === null ? '-' : status.newPerSecond.toFixed(1),
     hash,
   ];

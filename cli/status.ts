@@ -11,8 +11,6 @@ const refreshMs = 1_000;
 const clearScreen = '\u001B[2J\u001B[H';
 
 export const statusCommand: Command = {
-  name: 'status',
-  summary: 'show the tiers: node, state, misses, connections, new connections per second',
   help: `Usage: headgate status [--watch] [--json] [--topology FILE]
 
 Asks every node of the cluster and prints one table. Without --topology a node that runs on this machine is asked
@@ -23,9 +21,10 @@ to collect it (its admin socket admits only its own user); with it, every node i
   --topology FILE   the topology of the cluster; default: $HEADGATE_TOPOLOGY
 
 Columns: STATE is what the tier in front thinks (up, down, unknown: not answered yet), with draining, full or
-no upstream behind it; MISSES are unanswered heartbeats in a row; TOPOLOGY is the content hash the node runs.
-A * marks a hash that differs from the one of the side that asked. Below the table: the mode of each service on
-directors that forward packets, how full their flow tables are, and counters of what did not get through.
+no upstream behind it; MISSES are unanswered heartbeats in a row; LIMIT is how many connections the node carries
+at most; TOPOLOGY is the content hash the node runs. A * marks a hash that differs from the one of the side that
+asked. Below the table: what carries the connections of a node, the mode of each service on directors that forward
+packets, how full their flow tables are, and counters of what did not get through.
 
 Example: headgate status --watch`,
   async run(args, io) {

@@ -26,8 +26,6 @@ const kinds: Readonly<Record<string, readonly [Option, ...Option[]]>> = {
 
 /** Adds a node to a topology file. */
 export const topologyAdd: Command = {
-  name: 'topology add',
-  summary: 'add a director, balancer or chat server to a topology file',
   help: `usage: headgate topology add director   NAME --host ADDRESS [--control PORT] [FILE]
        headgate topology add balancer   NAME --host ADDRESS [--port PORT] [--control PORT] [--weight N]
                                         [--service NAME]... [FILE]

@@ -11,8 +11,6 @@ import { tellProblems, tellWarnings, wordsAndFile } from './topology-arguments.t
 
 /** Rolls a topology out over the running cluster. */
 export const topologyApply: Command = {
-  name: 'topology apply',
-  summary: 'roll a topology out over the running cluster, all nodes or none',
   help: `usage: headgate topology apply NEW [--cluster FILE] [--watch DURATION] [--skip NODE]... [--accept-loss]
 
 Prints the plan; then every node checks and stages NEW, and when all have, every node switches. Each node rewrites its own

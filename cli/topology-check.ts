@@ -5,8 +5,6 @@ import { tellProblems, tellWarnings, wordsAndFile } from './topology-arguments.t
 
 /** Tells everything that is wrong with a topology file, at once. */
 export const topologyCheck: Command = {
-  name: 'topology check',
-  summary: 'tell everything that is wrong with a topology file',
   help: `usage: headgate topology check [FILE]
 
 Prints one line per problem, file:line:column: path: what was expected, and ends with exit code 2;

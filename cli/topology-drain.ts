@@ -15,8 +15,6 @@ const tiers: readonly Tier[] = ['balancer', 'chatserver'];
 
 /** Sets a node to drain, and shows how it empties. */
 export const topologyDrain: Command = {
-  name: 'topology drain',
-  summary: 'let a balancer or chat server take nothing new and keep what it has',
   help: `usage: headgate topology drain NAME [--deadline DURATION] [--wait | --no-wait] [options] [FILE]
 
 Writes state: drain. The node gets no new connections and keeps those it has; with --deadline what is left then is closed,

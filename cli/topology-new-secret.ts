@@ -5,8 +5,6 @@ import { parseOptions, usageError } from './options.ts';
 
 /** Makes a cluster secret. */
 export const topologyNewSecret: Command = {
-  name: 'topology new-secret',
-  summary: 'make a cluster secret, as a key file or printed',
   help: `usage: headgate topology new-secret [FILE]
 
 Makes a key file of mode 0600 with 32 random bytes; never overwrites one. Copy it to every host.

@@ -6,8 +6,6 @@ import { planText } from './rollout/plan-text.ts';
 
 /** Says what a topology would change, before anything does. */
 export const topologyPlan: Command = {
-  name: 'topology plan',
-  summary: 'say what a changed topology would do, before anything changes',
   help: `usage: headgate topology plan NEW [--cluster FILE] [--json]
        headgate topology plan OLD NEW [--json]
 

@@ -6,8 +6,6 @@ import { changeOptions, changeOptionsHelp, changeTopology } from './topology-cha
 
 /** Removes a node from a topology file. */
 export const topologyRemove: Command = {
-  name: 'topology remove',
-  summary: 'remove a node: it drains, then its process exits',
   help: `usage: headgate topology remove NAME [options] [FILE]
 
 Removes the node from its tier and from the lists of services. Its established connections stay until they end.

@@ -8,8 +8,6 @@ import { wordsAndFile } from './topology-arguments.ts';
 
 /** Changes the cluster secret of running nodes. */
 export const topologyRotateSecret: Command = {
-  name: 'topology rotate-secret',
-  summary: 'give the running cluster a new secret, without downtime',
   help: `usage: headgate topology rotate-secret [--skip NODE]... [FILE]
 
 Makes a new secret and takes the nodes through the change: all accept the new one too, all present it, all drop the old one. Each

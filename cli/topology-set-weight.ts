@@ -6,8 +6,6 @@ import { changeOptions, changeOptionsHelp, changeTopology } from './topology-cha
 
 /** Changes the weight of a node. */
 export const topologySetWeight: Command = {
-  name: 'topology set-weight',
-  summary: 'change the share of new connections of a balancer or chat server',
   help: `usage: headgate topology set-weight NAME WEIGHT [options] [FILE]
 
 WEIGHT is a whole number from 0 to 1000; 0 takes nothing new. FILE defaults to $HEADGATE_TOPOLOGY.

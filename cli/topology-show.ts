@@ -9,8 +9,6 @@ import { tellProblems, tellWarnings } from './topology-arguments.ts';
 
 /** Shows what each node runs, or the effective topology of a file. */
 export const topologyShow: Command = {
-  name: 'topology show',
-  summary: 'show what each node runs, or a topology file with every default written out',
   help: `usage: headgate topology show [--text | --json] [--cluster FILE]
        headgate topology show FILE
 

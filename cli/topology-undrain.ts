@@ -6,8 +6,6 @@ import { changeOptions, changeOptionsHelp, changeTopology } from './topology-cha
 
 /** Ends the draining of a node. */
 export const topologyUndrain: Command = {
-  name: 'topology undrain',
-  summary: 'let a draining balancer or chat server take new connections again',
   help: `usage: headgate topology undrain NAME [options] [FILE]
 
 Removes the keys state and drainUntil, which makes the node active. FILE defaults to $HEADGATE_TOPOLOGY.

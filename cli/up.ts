@@ -19,8 +19,6 @@ const settleMs = 20_000;
 const settleCheckMs = 100;
 
 export const upCommand: Command = {
-  name: 'up',
-  summary: 'run every node of a topology on this machine',
   help: `Usage: headgate up TOPOLOGY [--log-level LEVEL]
 
 Starts each director, balancer and chat server of the file as a process of its own, with prefixed logs; makes the

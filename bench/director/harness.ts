@@ -74,6 +74,15 @@ export const harnessMaps = {
   turn: { type: 'array', keySize: 4, valueSize: 8, maxEntries: 1 },
 } as const;
 
+/** Nanoseconds. */
+export interface Added {
+  readonly added: number;
+  readonly least: number;
+  readonly most: number;
+  /** Of the wrapper and the trivial program. */
+  readonly baseline: number;
+}
+
 /** Nanoseconds that `program` adds: the median over rounds, each beside the trivial program in the same moment. */
 export function addedNs(
   traffic: Traffic,
@@ -84,7 +93,7 @@ export function addedNs(
     repeat,
     before: prepare,
   }: { readonly rounds: number; readonly repeat: number; readonly before: () => void },
-): { readonly added: number; readonly least: number; readonly most: number; readonly baseline: number } {
+): Added {
   const time = (program: Program): number => {
     maps.next.put(0, program);
     const { durationNs, result } = programs.wrapper.test({ data: traffic.packet, repeat });

@@ -1,8 +1,11 @@
 /**
- * What the director's program costs per packet: `npm run bench -- director`, as root.
- * Nanoseconds beyond a trivial XDP_TX program; ratios of one run hold, absolute figures belong to the machine.
+ * What the director costs: `npm run bench -- director [--round-trip-rounds N] [--json FILE]`, as root. First nanoseconds per packet
+ * beyond a trivial XDP_TX program, then round trips per second between hosts beside nftables. Ratios of one run hold, absolute
+ * figures belong to the machine.
  */
-import { loadavg } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg, release } from 'node:os';
+import { parseArgs } from 'node:util';
 import { bpfAvailable, loadCollection } from '../../lib/linux/bpf/index.ts';
 import { buildPacket, ipBytes, macBytes, TcpFlag } from '../../lib/packet/index.ts';
 import { buildMaglevTable, FlowHasher, hashKeyFromHex } from '../../lib/maglev/index.ts';
@@ -17,7 +20,8 @@ import {
   mapSpecs,
   writeEndpoints,
 } from '../../director/xdp/index.ts';
-import { addedNs, harnessMaps, trivial, wrapper, type Traffic } from './harness.ts';
+import { addedNs, harnessMaps, trivial, wrapper, type Added, type Traffic } from './harness.ts';
+import { measureRoundTrips, roundTripBytes, roundTripConnections } from './round-trips.ts';
 
 const vip = ipBytes('203.0.113.10');
 const port = 9000;
@@ -32,10 +36,16 @@ interface Case {
   readonly known: 'confirmed' | 'unconfirmed' | 'nowhere';
   /** Empty the table of evictable flows before each round, so that nothing has to be evicted. */
   readonly emptied?: boolean;
+  /** What it should cost at the most. */
+  readonly markNs?: number;
 }
 
+const { values: options } = parseArgs({
+  options: { 'round-trip-rounds': { type: 'string', default: '5' }, json: { type: 'string' } },
+});
+
 const cases: readonly Case[] = [
-  { name: 'dr, hit, one flow', mode: Mode.Dr, flags: TcpFlag.Ack, flows: 1, known: 'confirmed' },
+  { name: 'dr, hit, one flow', mode: Mode.Dr, flags: TcpFlag.Ack, flows: 1, known: 'confirmed', markNs: 95 },
   { name: 'dr, hit, 65,536 flows', mode: Mode.Dr, flags: TcpFlag.Ack, flows: 65_536, known: 'confirmed' },
   {
     name: 'dr, unconfirmed hit, one flow',
@@ -51,6 +61,7 @@ const cases: readonly Case[] = [
     flows: 1 << 24,
     known: 'nowhere',
     emptied: true,
+    markNs: 500,
   },
   {
     name: 'dr, new flow that evicts one',
@@ -59,7 +70,14 @@ const cases: readonly Case[] = [
     flows: 1 << 24,
     known: 'nowhere',
   },
-  { name: 'tun, hit, one flow', mode: Mode.Tun, flags: TcpFlag.Ack, flows: 1, known: 'confirmed' },
+  {
+    name: 'tun, hit, one flow',
+    mode: Mode.Tun,
+    flags: TcpFlag.Ack,
+    flows: 1,
+    known: 'confirmed',
+    markNs: 130,
+  },
   { name: 'tun, hit, 65,536 flows', mode: Mode.Tun, flags: TcpFlag.Ack, flows: 65_536, known: 'confirmed' },
   {
     name: 'tun, new flow',
@@ -68,6 +86,7 @@ const cases: readonly Case[] = [
     flows: 1 << 24,
     known: 'nowhere',
     emptied: true,
+    markNs: 500,
   },
   {
     name: 'tun, new flow that evicts one',
@@ -85,10 +104,11 @@ const cases: readonly Case[] = [
     flows: 1 << 24,
     known: 'nowhere',
     emptied: true,
+    markNs: 500,
   },
 ];
 
-function measure({ mode, flags, flows, known, emptied = false }: Case): string {
+function measure({ mode, flags, flows, known, emptied = false }: Case): Added {
   const traffic: Traffic = {
     packet: buildPacket({
       ethernet: { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:d1' },
@@ -144,21 +164,26 @@ function measure({ mode, flags, flows, known, emptied = false }: Case): string {
         for (const { keys, values } of maps.flows_new.batch.drain()) maps.flows.batch.update(keys, values);
       }
     }
-    const { added, least, most, baseline } = addedNs(traffic, all, maps, {
+    return addedNs(traffic, all, maps, {
       rounds: 15,
       repeat: emptied ? 100_000 : 200_000,
       before: () => {
         if (emptied) for (const batch of maps.flows_new.batch.drain()) void batch;
       },
     });
-    return `${added} ns (${least} to ${most}); wrapper and XDP_TX ${baseline} ns`;
   } finally {
     close();
   }
 }
 
+function packetLine({ added, least, most, baseline }: Added, markNs: number | undefined): string {
+  const judged =
+    markNs === undefined ? '' : added <= markNs ? `, mark ${markNs} reached` : `, MARK ${markNs} MISSED`;
+  return `${added} ns (${least} to ${most})${judged}; wrapper and XDP_TX ${baseline} ns`;
+}
+
 /** Milliseconds from a changed list of balancers to packets that follow the new table. */
-function tableChange(): string {
+function tableChange(): Readonly<Record<'least' | 'median' | 'most', number>> {
   const { maps, close } = loadCollection({
     maps: mapSpecs({ ...defaultCapacity, flows: 1_024 }),
     programs: {},
@@ -174,10 +199,10 @@ function tableChange(): string {
       maps.services.update(serviceKey(vip, port), encodeService(service, turn % 2));
       return performance.now() - begin;
     });
-    const [least, median, most] = [0, 10, 20].map((at) =>
-      took.toSorted((one, other) => one - other)[at]!.toFixed(1),
+    const [least = NaN, median = NaN, most = NaN] = [0, 10, 20].map(
+      (at) => took.toSorted((one, other) => one - other)[at]!,
     );
-    return `${median} ms (${least} to ${most})`;
+    return { least, median, most };
   } finally {
     close();
   }
@@ -190,6 +215,28 @@ const load = () =>
     .map((value) => value.toFixed(2))
     .join(' ');
 console.log(`load average before: ${load()}`);
-console.log(`table of ${tableSize} slots for 100 balancers, built and live: ${tableChange()}`);
-for (const one of cases) console.log(`${one.name}: ${measure(one)}`);
+const change = tableChange();
+console.log(
+  `table of ${tableSize} slots for 100 balancers, built and live: ${change.median.toFixed(1)} ms ` +
+    `(${change.least.toFixed(1)} to ${change.most.toFixed(1)})`,
+);
+const packets = cases.map((one) => {
+  const found = measure(one);
+  console.log(`${one.name}: ${packetLine(found, one.markNs)}`);
+  return { name: one.name, markNs: one.markNs, ...found };
+});
+console.log(
+  `${roundTripConnections} connections, messages of ${roundTripBytes} bytes there and back, in turns:`,
+);
+const roundTrips = await measureRoundTrips(Number(options['round-trip-rounds']), (line) => console.log(line));
 console.log(`load average after: ${load()}`);
+if (options.json !== undefined) {
+  const facts = {
+    date: new Date().toISOString(),
+    kernel: release(),
+    cores: cpus().length,
+    node: process.version,
+  };
+  const result = { ...facts, loadAverage: loadavg(), tableChangeMs: change, packets, roundTrips };
+  writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
+}

@@ -6,15 +6,15 @@
  * when its clients were told, median over the rounds of the first and the last of them. Needs haproxy.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release, tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { unmountBpffs } from '../../lib/linux/bpf/index.ts';
 import { pidsIn } from '../../test/lab/namespaces.ts';
+import { ownTemporaryFolder } from '../../test/own-temporary-folder.ts';
 import { mountPins } from '../../test/pins.ts';
-import { onExit } from '../../test/process-groups.ts';
 import type { Program, Teardown } from '../../test/processes.ts';
 import { Scope } from '../../test/scope.ts';
 import { median } from '../measure.ts';
@@ -38,12 +38,11 @@ const observedMs = 30_000;
 /** After the last client was told, so that newcomers of then are seen as well. */
 const afterMs = 6_000;
 
-const folder = mkdtempSync(path.join(tmpdir(), 'headgate-bench-'));
-const pins = mountPins(folder);
-onExit(() => {
+let pins: string | undefined;
+const folder = ownTemporaryFolder('headgate-bench-', () => {
   if (pins !== undefined) unmountBpffs(pins);
-  rmSync(folder, { recursive: true, force: true });
 });
+pins = mountPins(folder);
 
 let pinned = 0;
 const scenes: Readonly<Record<string, (t: Teardown) => Promise<Scene>>> = {

@@ -1,15 +1,16 @@
 /**
- * How many connections one balancer node carries, whatever `ulimit -n` is: `npm run bench -- relay-capacity [connections] [memory]`
+ * How many connections one balancer node carries, whatever `ulimit -n` is: `npm run bench -- relay-capacity [connections] [memory] [--json FILE]`
  * (default 100,000; `memory`: garbage is collected all the time). Opens them through a real node (supervisor, workers, scheduler) on loopback, each with a PROXY header and a
  * greeting from its chat server. Prints how fast they came, how the workers share them, and the memory of a further connection:
  * resident in the node's processes, and in the kernel on all four sockets, load included. Uses 127.92.0.0/16; a few minutes at the most.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { availableParallelism, release } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg, release } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { getrlimitNofile } from '../../lib/linux/index.ts';
 import { encodeProxyHeader } from '../../lib/proxy-protocol/index.ts';
 import type { TierStatus } from '../../node/index.ts';
@@ -17,7 +18,11 @@ import { aBalancer, aChatServer, aService, aTopology } from '../../test/topology
 import { cpuNs, residentBytes } from '../measure.ts';
 import { Crowd } from './crowd.ts';
 
-const wanted = Number(process.argv[2] ?? 100_000);
+const { values: options, positionals } = parseArgs({
+  options: { json: { type: 'string' } },
+  allowPositionals: true,
+});
+const wanted = Number(positionals[0] ?? 100_000);
 const files = getrlimitNofile()?.soft ?? 20_000;
 /** Slots of one ring of the load, and connections of one chat server and one client address. */
 const perRing = Math.min(files, 20_000);
@@ -25,7 +30,7 @@ const groups = Math.ceil(wanted / (0.9 * perRing));
 /** First connections, which pay for code, tables and buffers; memory is told of those that follow. */
 const warmUp = Math.min(10_000, Math.floor(wanted / 4));
 /** With `memory`: every collection is a full one, so that what is resident is what is in use; that costs CPU time. */
-const collected = process.argv[3] === 'memory' ? ['--gc-global'] : [];
+const collected = positionals[1] === 'memory' ? ['--gc-global'] : [];
 const steps = 10;
 const settleMs = 2_000;
 const agreeMs = 15_000;
@@ -106,22 +111,44 @@ async function measure(node: ChildProcess, pids: readonly number[]): Promise<voi
   const { connections, workers, counters } = await ask(node);
   const counts = workers!.map((worker) => worker.connections);
   const further = wanted - warmUp;
-  const bytes = (part: keyof Memory): string => ((after[part] - before[part]) / further).toFixed(0);
+  const bytes = (part: keyof Memory): number => Math.round((after[part] - before[part]) / further);
+  const result = {
+    bench: 'relay-capacity',
+    date: new Date().toISOString(),
+    machine: {
+      kernel: release(),
+      node: process.version,
+      cores: availableParallelism(),
+      files,
+      load: loadavg(),
+    },
+    collectedAllTheTime: collected.length > 0,
+    connections,
+    perSecond: Math.round(further / seconds),
+    cpuMicrosecondsEach: Math.round(cpu / further / 1_000),
+    workers: counts,
+    mostToLeast: Math.max(...counts) / Math.min(...counts),
+    bytesPerFurtherConnection: { process: bytes('process'), kernel: bytes('kernel') },
+    residentBytes: after.process,
+    processes: pids.length,
+    refused: counters['refusedFull'],
+    withoutDescriptor: counters['descriptorsExhausted'],
+    withoutPort: counters['portsExhausted'],
+  };
   console.log(`${connections} connections through one node, all greeted`);
   console.log(
-    `  opened at ${(further / seconds).toFixed(0)}/s, waits for the count included; ` +
-      `${(cpu / further / 1_000).toFixed(0)} µs of the node's CPU time each`,
+    `  opened at ${result.perSecond}/s, waits for the count included; ` +
+      `${result.cpuMicrosecondsEach} µs of the node's CPU time each`,
   );
-  console.log(
-    `  workers: ${counts.join(', ')}: most to least ${(Math.max(...counts) / Math.min(...counts)).toFixed(3)}`,
-  );
+  console.log(`  workers: ${counts.join(', ')}: most to least ${result.mostToLeast.toFixed(3)}`);
   console.log(
     `  bytes per further connection: ${bytes('process')} resident in the node, ${bytes('kernel')} in the kernel`,
   );
   console.log(`  resident in all: ${(after.process / 2 ** 20).toFixed(0)} MiB in ${pids.length} processes`);
   console.log(
-    `  refused ${counters['refusedFull']}, no descriptor ${counters['descriptorsExhausted']}, no port ${counters['portsExhausted']}`,
+    `  refused ${result.refused}, no descriptor ${result.withoutDescriptor}, no port ${result.withoutPort}`,
   );
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
 }
 
 /** Until there are `goal` clients, evenly from all addresses, and the node says so too. */

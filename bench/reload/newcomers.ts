@@ -4,6 +4,8 @@ import type { Endpoint } from '../../lib/address/index.ts';
 
 const stepMs = 2;
 const patienceMs = 5_000;
+/** Clients at once: more are not let in, so that descriptors last when servers do not keep up. */
+const mostOpen = 6_000;
 
 export interface Newcomer {
   readonly begunMs: number;
@@ -22,6 +24,7 @@ export class Newcomers {
   #timer: NodeJS.Timeout | undefined;
   #beganMs = 0;
   #begun = 0;
+  #withheld = 0;
 
   /** `done` hears of each when it has left. */
   constructor(to: Endpoint, perSecond: number, done: (newcomer: Newcomer) => void) {
@@ -33,6 +36,11 @@ export class Newcomers {
   /** Clients that came, until now. */
   get begun(): number {
     return this.#begun;
+  }
+
+  /** Clients that were due while too many others still waited for their server. */
+  get withheld(): number {
+    return this.#withheld;
   }
 
   begin(): void {
@@ -48,7 +56,13 @@ export class Newcomers {
 
   #come(): void {
     const due = ((performance.now() - this.#beganMs) / 1_000) * this.#perSecond;
-    for (; this.#begun < due; this.#begun++) this.#one();
+    while (this.#begun + this.#withheld < due) {
+      if (this.#open.size >= mostOpen) this.#withheld++;
+      else {
+        this.#begun++;
+        this.#one();
+      }
+    }
   }
 
   #one(): void {

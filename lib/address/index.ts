@@ -61,6 +61,17 @@ function parsedBytes(host: string): Uint8Array {
   );
 }
 
+/** Canonical text of the 16 bytes at `at`, the inverse of addressBytes(). */
+export function addressText(bytes: Uint8Array, at = 0): string {
+  if (isMapped(bytes, at)) return `${bytes[at + 12]}.${bytes[at + 13]}.${bytes[at + 14]}.${bytes[at + 15]}`;
+  return new ipaddr.IPv6([...bytes.subarray(at, at + 16)]).toRFC5952String();
+}
+
+function isMapped(bytes: Uint8Array, at: number): boolean {
+  for (let byte = 0; byte < 10; byte++) if (bytes[at + byte] !== 0) return false;
+  return bytes[at + 10] === 0xff && bytes[at + 11] === 0xff;
+}
+
 /** `host:port`, IPv6 in brackets. */
 export function formatEndpoint({ host, port }: Endpoint): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

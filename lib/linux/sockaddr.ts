@@ -1,4 +1,4 @@
-import { addressBytes, addressFamily, canonicalAddress, type Endpoint } from '../address/index.ts';
+import { addressBytes, addressFamily, addressText, type Endpoint } from '../address/index.ts';
 import { AF_INET, AF_INET6 } from './constants.ts';
 
 /** sizeof(struct sockaddr_in), sizeof(struct sockaddr_in6). */
@@ -35,10 +35,5 @@ export function decodeSockaddr(bytes: Uint8Array, at = 0): Endpoint | undefined 
     return { host: `${bytes[at + 4]}.${bytes[at + 5]}.${bytes[at + 6]}.${bytes[at + 7]}`, port };
   }
   if (family !== AF_INET6) return undefined;
-  const groups: string[] = [];
-  for (let byte = at + 8; byte < at + 24; byte += 2) {
-    groups.push(((bytes[byte]! << 8) | bytes[byte + 1]!).toString(16));
-  }
-  const host = canonicalAddress(groups.join(':'));
-  return host === undefined ? undefined : { host, port };
+  return { host: addressText(bytes, at + 8), port };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/index.ts';
 import type { HeadgateError } from '../errors/index.ts';
+import { SharedEndpoints } from './shared-endpoints.ts';
 import type {
   ConnectionRecord,
   Destination,
@@ -21,6 +22,8 @@ export class RelayBooks {
   readonly stats: RelayStats;
   /** Clients without a destination; each takes itself out when it has ended. */
   readonly openings = new Set<Closable>();
+  /** What clients have in common, so that they do not keep it each. */
+  readonly endpoints = new SharedEndpoints();
   readonly #router: Router;
   readonly #onRouterError: ((error: unknown) => void) | undefined;
   #idleCallbacks: (() => void)[] = [];

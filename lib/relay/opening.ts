@@ -38,7 +38,16 @@ export abstract class Opening implements Closable {
     this.spec = spec;
     this.#startedMs = books.clock.now();
     const { service, forwarded } = spec;
-    this.#client = { id: books.begin(), service, source: peer, peer, forwarded, destination };
+    const { endpoints } = books;
+    const end = forwarded ? endpoints.withSharedHost(peer) : peer;
+    this.#client = {
+      id: books.begin(),
+      service,
+      source: end,
+      peer: end,
+      forwarded,
+      destination: endpoints.shared(destination),
+    };
     books.openings.add(this);
   }
 
@@ -86,7 +95,11 @@ export abstract class Opening implements Closable {
     }
     this.#timer?.cancel();
     this.#headers = undefined;
-    if (read.proxied !== null) this.#client = { ...this.#client, ...read.proxied };
+    if (read.proxied !== null) {
+      const { source, destination } = read.proxied;
+      const { endpoints } = this.books;
+      this.#client = { ...this.#client, source, destination: endpoints.shared(destination) };
+    }
     if (read.rest.length > 0) this.hold(read.rest);
     this.#route();
   }

@@ -1,13 +1,10 @@
 /** A whole cluster under people who talk, while everything happens to it that the promises cover. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { describeError } from '../../lib/errors/index.ts';
 import type { NodeStatus } from '../../node/index.ts';
 import { unmountBpffs } from '../../lib/linux/bpf/index.ts';
 import { mountPins } from '../../test/pins.ts';
 import { probeLab } from '../../test/lab/index.ts';
-import { onExit } from '../../test/process-groups.ts';
+import { ownTemporaryFolder } from '../../test/own-temporary-folder.ts';
 import type { Progress } from '../progress.ts';
 import type { SoakResult } from '../result.ts';
 import { Scope } from '../../test/scope.ts';
@@ -42,13 +39,11 @@ export async function soakCluster(
   const missing = probeLab();
   if (missing !== undefined) throw new Error(missing);
   // Also what a test's helpers make in the temporary folder goes when Ctrl-C ends this.
-  const folder = mkdtempSync(path.join(tmpdir(), 'headgate-soak-'));
-  process.env['TMPDIR'] = folder;
-  const pins = mountPins(folder);
-  onExit(() => {
+  let pins: string | undefined;
+  const folder = ownTemporaryFolder('headgate-soak-', () => {
     if (pins !== undefined) unmountBpffs(pins);
-    rmSync(folder, { recursive: true, force: true });
   });
+  pins = mountPins(folder);
   const scope = new Scope();
   const log = new HoldingsLog();
   const tally: Tally = { steps: {}, guests: 0, problems: [], lastLines: {} };

@@ -28,8 +28,9 @@ async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promis
   return { code: await runCommand(args, io), out, err };
 }
 
-test('every command has help with a usage line and an example that names it', async (t) => {
-  for (const { name } of commands) {
+test('every command has a summary, and help with a usage line and an example that names it', async (t) => {
+  for (const { name, summary } of commands) {
+    t.regex(summary, /^[a-z].*[^.]$/, name);
     const { code, out } = await run([...name.split(' '), '--help']);
     t.is(code, 0, name);
     t.regex(out, new RegExp(`^usage: headgate ${name}\\b`, 'i'), name);

@@ -64,13 +64,14 @@ test('each node has a row with what its watchers see and what it says itself', (
     }),
     answer('balancer', 'b1', { connections: 3 }),
   ]);
-  t.deepEqual(table[0], ['TIER', 'NODE', 'STATE', 'MISSES', 'CONNECTIONS', 'NEW/S', 'TOPOLOGY']);
+  t.deepEqual(table[0], ['TIER', 'NODE', 'STATE', 'MISSES', 'CONNECTIONS', 'LIMIT', 'NEW/S', 'TOPOLOGY']);
   t.deepEqual(table[1]!.map((cell) => cell.trim()).filter(Boolean), [
     'director',
     'd1',
     'up',
     '-',
     '3',
+    '10',
     '1.3',
     'aaaa',
   ]);
@@ -80,9 +81,24 @@ test('each node has a row with what its watchers see and what it says itself', (
     'up',
     '2',
     '3',
+    '10',
     '0.0',
     'aaaa',
   ]);
+});
+
+test('nodes whose connections the same engine carries share a line, one that fell back has its reason', (t) => {
+  const text = renderStatus({
+    cluster: 'chat',
+    topology: 'aaaa',
+    nodes: [
+      answer('balancer', 'b1', { engine: { name: 'uring', reason: 'engine uring' } }),
+      answer('balancer', 'b2', { engine: { name: 'node', reason: 'engine node: io_uring is forbidden' } }),
+      answer('balancer', 'b3', { engine: { name: 'uring', reason: 'engine uring' } }),
+    ],
+  });
+  t.regex(text, /^b1, b3: engine uring$/m);
+  t.regex(text, /^b2: engine node: io_uring is forbidden$/m);
 });
 
 test('watchers that disagree are told by name', (t) => {

@@ -1,6 +1,5 @@
 import test from 'ava';
 import { readFile } from 'node:fs/promises';
-import { topologyCommands } from '../../cli/topology-commands.ts';
 import { sampleText } from '../topology/sample.ts';
 import { run, topologyFile } from './topology-io.ts';
 
@@ -137,28 +136,4 @@ test('mistakes on the command line are told with what to write', async (t) => {
     t.regex(err, message);
   }
   t.is(await readFile(file, 'utf8'), text);
-});
-
-test('every command has a summary and a help text with an example', (t) => {
-  t.deepEqual(
-    topologyCommands.map(({ name }) => name.replace('topology ', '')),
-    [
-      'check',
-      'show',
-      'new-secret',
-      'plan',
-      'apply',
-      'add',
-      'drain',
-      'undrain',
-      'set-weight',
-      'remove',
-      'rotate-secret',
-    ],
-  );
-  for (const { name, summary, help } of topologyCommands) {
-    t.regex(summary, /^[a-z].*[^.]$/);
-    t.true(help.startsWith(`usage: headgate ${name}`));
-    t.regex(help, /examples?: headgate topology /);
-  }
 });

@@ -4,7 +4,7 @@ import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { topologyCommands } from '../../cli/topology-commands.ts';
+import { commands } from '../../cli/commands.ts';
 import { describeError, isHeadgateError } from '../../lib/errors/index.ts';
 
 export interface Ran {
@@ -17,8 +17,9 @@ export interface Ran {
 
 /** `run('topology check', [file])` */
 export async function run(name: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-  const command = topologyCommands.find((each) => each.name === name);
-  if (command === undefined) throw new Error(`there is no command ${name}`);
+  const listed = commands.find((each) => each.name === name);
+  if (listed === undefined) throw new Error(`there is no command ${name}`);
+  const command = await listed.load();
   const out: string[] = [];
   const err: string[] = [];
   try {

@@ -9,6 +9,9 @@ import type { Tier } from '../../topology/index.ts';
 import type { Cluster } from '../cluster.ts';
 import { until } from '../until.ts';
 
+/** Asking costs every node something. */
+const pollMs = 50;
+
 /** What `headgate status --json` tells, asked the same way but without a process of its own. */
 export async function statusOf({ env }: Pick<Cluster, 'env'>): Promise<ClusterStatus> {
   const nodes = await connectLocalNodes(env);
@@ -42,7 +45,7 @@ export async function untilState(
       const views = viewsOf(await statusOf(cluster), name);
       return views.length > 0 && views.every((view) => view.state === state);
     },
-    { describe: `${name} to be ${state} for all who watch it`, timeoutMs: 30_000 },
+    { describe: `${name} to be ${state} for all who watch it`, timeoutMs: 30_000, everyMs: pollMs },
   );
 }
 
@@ -53,7 +56,7 @@ export async function untilAgreed(cluster: Pick<Cluster, 'env'>): Promise<Cluste
       const status = await statusOf(cluster);
       return status.nodes.every((answer) => answer.status?.topology === status.topology) && status;
     },
-    { describe: 'every node to run the same topology', timeoutMs: 30_000 },
+    { describe: 'every node to run the same topology', timeoutMs: 30_000, everyMs: pollMs },
   );
 }
 
@@ -69,6 +72,6 @@ export async function untilCounted(cluster: Pick<Cluster, 'env'>): Promise<Clust
       const clients = carried('director');
       return carried('balancer') === clients && carried('chatserver') === clients && status;
     },
-    { describe: 'the tiers to agree on the number of connections', timeoutMs: 30_000 },
+    { describe: 'the tiers to agree on the number of connections', timeoutMs: 30_000, everyMs: pollMs },
   );
 }

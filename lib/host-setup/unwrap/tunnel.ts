@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { addressBytes } from '../../address/index.ts';
 import { errnoCode, HeadgateError } from '../../errors/index.ts';
@@ -147,13 +147,18 @@ interface Pins {
 
 function openPins(directory: string): Pins {
   if (!isBpffs(directory)) {
-    mkdirSync(dirname(directory), { recursive: true });
-    requireBpffs(dirname(directory));
-    mkdirSync(directory);
+    // Asked before anything is made: on sysfs, where a bpf file system belongs, Node's recursive mkdir never returns.
+    requireBpffs(nearestExisting(directory));
+    mkdirSync(directory, { recursive: true });
   }
   const before = readdirSync(directory);
   const generation = 1 + Math.max(0, ...before.map((name) => Number(/_(\d+)$/.exec(name)?.[1] ?? 0)));
   return { directory, generation, before };
+}
+
+/** `path` or the nearest folder above it that there is. */
+function nearestExisting(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path));
 }
 
 function pinOf({ directory, generation }: Pins, place: string): string {

@@ -3,8 +3,9 @@ import { IORING_CQE_F_MORE, unpackKind, unpackSlot } from '../../linux/uring/ind
 import type { RelayBooks } from '../books.ts';
 import { endReasonOf } from '../failures.ts';
 import type { Joining } from '../opening.ts';
-import type { Destination, EndReason, RelayClient, RelaySettings } from '../types.ts';
+import type { Destination, EndReason, RelaySettings } from '../types.ts';
 import { Carrier, type CarrierOwner } from './carrier.ts';
+import { ClientLedger } from './client-ledger.ts';
 import { Destinations } from './destinations.ts';
 import { attemptMost, kinds } from './kinds.ts';
 import type { UringListener } from './listener.ts';
@@ -46,7 +47,7 @@ export class UringCore implements CarrierOwner {
   /** By row. The first two are set only before there is a destination, the next two only after. */
   readonly #accepting: (UringListener | undefined)[];
   readonly #openings: (UringOpening | undefined)[];
-  readonly #clients: (RelayClient | undefined)[];
+  readonly #clients: ClientLedger;
   readonly #destinations: (Destination | undefined)[];
   readonly #startedMs: Float64Array;
   readonly #retries: Uint8Array;
@@ -72,7 +73,7 @@ export class UringCore implements CarrierOwner {
     this.destinations = new Destinations(rows);
     this.#accepting = Array.from({ length: rows });
     this.#openings = Array.from({ length: rows });
-    this.#clients = Array.from({ length: rows });
+    this.#clients = new ClientLedger(rows);
     this.#destinations = Array.from({ length: rows });
     this.#startedMs = new Float64Array(rows);
     this.#retries = new Uint8Array(rows);
@@ -111,8 +112,8 @@ export class UringCore implements CarrierOwner {
   join(row: number, joining: Joining, settings: RelaySettings, kept: readonly Uint8Array[]): void {
     const { client, destination, startedMs, retries } = joining;
     this.#openings[row] = undefined;
-    this.#clients[row] = client;
-    this.#destinations[row] = destination;
+    this.#clients.keep(row, client);
+    this.#destinations[row] = withoutPreface(destination);
     this.#startedMs[row] = startedMs;
     this.#retries[row] = retries;
     this.destinations.add(destination.id, row);
@@ -164,7 +165,7 @@ export class UringCore implements CarrierOwner {
 
   /** Ends a joined connection: with FIN when it finished, else with RST. */
   endRow(row: number, reason: EndReason): void {
-    const client = this.#clients[row];
+    const client = this.#clients.take(row);
     const destination = this.#destinations[row];
     // Ended already, by a router that was told of another end.
     if (client === undefined || destination === undefined) return;
@@ -173,7 +174,6 @@ export class UringCore implements CarrierOwner {
       if (reason === 'finished') this.machine.releaseSocket(row, socket);
       else this.machine.resetSocket(row, socket);
     }
-    this.#clients[row] = undefined;
     this.#destinations[row] = undefined;
     this.destinations.remove(destination.id, row);
     this.machine.table.release(row);
@@ -272,4 +272,11 @@ export class UringCore implements CarrierOwner {
     this.rings.afterBatch();
     if (table.live === 0 && table.retired === 0) this.#closing?.();
   }
+}
+
+/** What the connection has sent it need not keep. */
+function withoutPreface(destination: Destination): Destination {
+  if (destination.preface === undefined) return destination;
+  const { id, endpoint, localAddress } = destination;
+  return { id, endpoint, ...(localAddress === undefined ? {} : { localAddress }) };
 }

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
+import { describeError, isHeadgateError } from '../../../lib/errors/index.ts';
 import {
   prepareHost,
   planHost,
@@ -358,6 +359,25 @@ labTest('programs of a command outlive it, are replaced by the next run, and go 
   t.false(existsSync(pinDirectory));
   t.is(await snapshot(lab, 'b1'), before);
 });
+
+labTest(
+  'where no bpf file system is, that is said with the cure, nothing is made and all is undone',
+  async (t) => {
+    const lab = await twoHosts(t);
+    const before = await snapshot(lab, 'b1');
+    const root = temporaryDirectory();
+    t.teardown(() => rmSync(dirname(root), { recursive: true }));
+    const wanted = await options(t, {
+      owner: 'prepare-host chat/b1',
+      vips: [{ address: vip4, mode: 'tun' }],
+      pinDirectory: join(root, 'headgate', 'host-chat-b1'),
+    });
+    const error = await t.throwsAsync(() => prepareOn(lab, 'b1', wanted));
+    t.true(isHeadgateError(error, 'HEADGATE_BPF_NO_BPFFS'), describeError(error));
+    t.deepEqual(readFileNames(root), []);
+    t.is(await snapshot(lab, 'b1'), before);
+  },
+);
 
 labTest('a record that is not understood stops everything before it is done', async (t) => {
   const lab = await twoHosts(t);
