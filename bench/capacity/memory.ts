@@ -4,11 +4,11 @@ import type { Plan } from './plan.ts';
 
 const gibibyte = 2 ** 30;
 const mebibyte = 2 ** 20;
-/** Four sockets of a connection and what the rings hold for each, by /proc/slabinfo at 20,000; and what processes keep of it. */
-const kernelBytesPerConnection = 17_500;
-const processBytesPerConnection = 2_300;
-/** Private memory of processes without connections, MiB. */
-const idleMebibytes = { director: 95, balancer: 58, worker: 34, server: 48, client: 25 };
+/** Four sockets of a connection and what the rings hold for each, by the slab at 60,000; and what processes keep of it. */
+const kernelBytesPerConnection = 19_000;
+const processBytesPerConnection = 1_500;
+/** Private memory of processes without connections, MiB; that of a worker with some twenty rings. */
+const idleMebibytes = { director: 95, balancer: 58, worker: 50, server: 48, client: 25 };
 const workersPerBalancer = 2;
 /** Below this the kernel would begin to end processes. */
 const leastBytes = gibibyte;
