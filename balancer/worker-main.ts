@@ -1,7 +1,7 @@
 /** The program of a worker process; forked by the supervisor, and gone with it. */
 import pino from 'pino';
 import { systemClock } from '../lib/clock/index.ts';
-import { linuxAvailable, signalOnParentDeath } from '../lib/linux/index.ts';
+import { endAfter, linuxAvailable, signalOnParentDeath } from '../lib/linux/index.ts';
 import { createRelayFor, createWithFallback } from '../lib/relay/index.ts';
 import { SharedMemory } from '../lib/shared-memory/index.ts';
 import { describeError } from '../lib/errors/index.ts';
@@ -15,6 +15,8 @@ const logBufferBytes = 4 * 1024 * 1024;
 
 /** How long the clients of a worker that must go are given to be told. */
 const farewellMs = 1_000;
+/** And after which the kernel ends it, whatever it still waits for. */
+const endSeconds = 4;
 
 // Not synchronous: a log reader that stalls must not stall the connections.
 const output = pino.destination({ dest: 1, sync: false, maxLength: logBufferBytes });
@@ -71,6 +73,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 if (linuxAvailable().available) signalOnParentDeath('SIGCONT');
 
 process.on('disconnect', () => {
+  // A log that nobody reads, for one, keeps exit() waiting for ever.
+  if (linuxAvailable().available) endAfter(endSeconds);
   setTimeout(() => process.exit(0), farewellMs);
   void (worker?.close() ?? Promise.resolve()).finally(() => output.flush(() => process.exit(0)));
 });

@@ -13,19 +13,25 @@ export class ReportWriter {
   #lastGauges = '';
   #lastCounters: Readonly<Record<string, number>> | undefined;
 
-  /** The report that brings the supervisor up to date; undefined when nothing changed since the last one. */
-  next(now: WorkerNumbers): WorkerReport | undefined {
+  /**
+   * The report that brings the supervisor up to date; undefined when nothing changed since the last one, or no more than
+   * counters, for which nobody waits: those alone are told only `withCounters`.
+   */
+  next(now: WorkerNumbers, withCounters = true): WorkerReport | undefined {
+    const { connections, services, full } = now;
+    const gauges = JSON.stringify([connections, full, services]);
+    const isSame = gauges === this.#lastGauges;
+    if (isSame && !withCounters) return undefined;
     const counters: Record<string, number> = {};
     for (const [name, value] of Object.entries(now.counters)) {
       const change = value - (this.#lastCounters?.[name] ?? 0);
       // The first report names them all, so that a counter that never moves is seen to be 0.
       if (change !== 0 || this.#lastCounters === undefined) counters[name] = change;
     }
-    const { connections, services, full } = now;
-    const gauges = JSON.stringify([connections, full, services]);
-    const same = Object.keys(counters).length === 0 && gauges === this.#lastGauges;
     this.#lastGauges = gauges;
     this.#lastCounters = now.counters;
-    return same ? undefined : { kind: 'report', connections, services, full, counters };
+    return isSame && Object.keys(counters).length === 0
+      ? undefined
+      : { kind: 'report', connections, services, full, counters };
   }
 }

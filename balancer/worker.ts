@@ -34,8 +34,10 @@ import type {
 } from './worker-protocol.ts';
 import { ReportWriter, type WorkerNumbers } from './worker-report.ts';
 
-/** How often a worker reports its numbers when they changed; what the directors must know goes at once. */
+/** How often a worker reports its connections when they changed; what the directors must know goes at once. */
 const reportIntervalMs = 200;
+/** Every so many times it reports too when only counters changed, as they do while anybody talks. */
+const countersOneOf = 5;
 
 export interface WorkerOptions {
   readonly start: WorkerStart;
@@ -82,6 +84,7 @@ export class Worker implements Router {
   #byKey = new Map<string, WorkerUpstream>();
   #applying: Promise<void> = Promise.resolve();
   #full = false;
+  #reportTurns = 0;
   /** Clients that were routed and have not ended, by id: the live connections of each service. */
   readonly #clients = new Set<number>();
   readonly #liveByService = new Map<string, number>();
@@ -112,7 +115,12 @@ export class Worker implements Router {
       this.#picker = this.#shared = new SharedPicker({ ...options, table, place, random: Math.random });
     }
     this.#flows = new WorkerFlows({ clock, send: (frame, sent) => send({ kind: 'flows', frame }, sent) });
-    this.#reporting = every(clock, reportIntervalMs, () => this.#report(), true);
+    this.#reporting = every(
+      clock,
+      reportIntervalMs,
+      () => this.#report(++this.#reportTurns % countersOneOf === 0),
+      true,
+    );
     this.#steering = steering;
     if (steering !== undefined)
       this.#expiring = every(clock, pendingMs, () => steering.record.expire(), true);
@@ -260,8 +268,8 @@ export class Worker implements Router {
     };
   }
 
-  #report(): void {
-    const report = this.#reports.next(this.#numbers());
+  #report(withCounters = true): void {
+    const report = this.#reports.next(this.#numbers(), withCounters);
     if (report !== undefined) this.#send(report);
   }
 

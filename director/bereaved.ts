@@ -32,8 +32,8 @@ export interface BereavedOptions<Id> {
   readonly clock: Clock;
   /** From 0 (included) to 1. */
   readonly random: () => number;
-  /** Packets to clients, of all dead balancers together; default 5,000. */
-  readonly ratePerSecond?: number;
+  /** Packets to clients, of all dead balancers together, from now on; default 5,000. */
+  readonly ratePerSecond?: () => number;
   /** How often each client is told; default 3: a RST may be lost, and nobody repeats it. */
   readonly passes?: number;
   /** Least time between two times; default 3 s, longer than most clients take to acknowledge what they have. */
@@ -77,7 +77,7 @@ interface Walk<Id> {
  */
 export class Bereaved<Id> {
   readonly #options: BereavedOptions<Id>;
-  readonly #rate: number;
+  readonly #rate: () => number;
   readonly #passes: number;
   readonly #repeatMs: number;
   readonly #dead = new Map<number, Told>();
@@ -91,7 +91,7 @@ export class Bereaved<Id> {
 
   constructor(options: BereavedOptions<Id>) {
     this.#options = options;
-    this.#rate = options.ratePerSecond ?? defaultResetsPerSecond;
+    this.#rate = options.ratePerSecond ?? (() => defaultResetsPerSecond);
     this.#passes = options.passes ?? 3;
     this.#repeatMs = options.repeatMs ?? 3_000;
   }
@@ -171,7 +171,7 @@ export class Bereaved<Id> {
     if (walk === undefined) return;
     const { clock, random } = this.#options;
     const all = new Map([['flows', Infinity]]);
-    const round = paceResets(this.#pace, clock.now(), all, this.#rate, random());
+    const round = paceResets(this.#pace, clock.now(), all, this.#rate(), random());
     const most = round.resets.get('flows') ?? 0;
     const { sent, ended } = this.#advance(walk, most);
     // What was not needed is not lost, but saved up within the limits of the pace.

@@ -184,6 +184,7 @@ export class CompositePlane implements ForwardingPlane {
     const balancers: Record<string, number> = {};
     const counters: Record<string, number> = {};
     const total = { accepted: 0, refusedNoBalancer: 0, refusedUnreachable: 0, connections: 0 };
+    const counted = all.flatMap(({ countedMs }) => countedMs ?? []);
     for (const stats of all) {
       addTo(total, stats.total);
       for (const [name, own] of Object.entries(stats.services)) {
@@ -199,6 +200,7 @@ export class CompositePlane implements ForwardingPlane {
       services,
       balancers,
       counters,
+      ...(counted.length === 0 ? {} : { countedMs: Math.min(...counted) }),
       limit: all.reduce((sum, { limit }) => sum + limit, 0),
       refusedFull: all.reduce((sum, { refusedFull }) => sum + refusedFull, 0),
     };

@@ -61,6 +61,8 @@ class DirectorNode implements TierNode {
   readonly #engine: DirectorParts['engine'];
   #topology: Topology;
   #removed: readonly RemovedBalancer[] = [];
+  /** When removed balancers had left the tables. */
+  #leftMs: ReadonlyMap<string, number> = new Map();
   #table: ForwardingTable;
   #housekeeping: Timer | undefined;
   #refresh: Timer | undefined;
@@ -92,7 +94,7 @@ class DirectorNode implements TierNode {
     this.#flowReports = new FlowReports({ plane: () => this.#plane, log });
     const proxy = createProxyPlane({
       ...parts,
-      resetsPerSecond: parts.resetsPerSecond ?? topology.flows.resetsPerSecond,
+      resetsPerSecond: () => this.#topology.flows.resetsPerSecond,
       host: director.host,
       clock,
       log,
@@ -144,7 +146,7 @@ class DirectorNode implements TierNode {
       if (kind.isPinned(this.#topology, this.#director)) this.#plane.plane(kind);
     this.#table = this.#buildTable();
     logTableChange(this.#log, this.#modes.choices, undefined, this.#table);
-    await this.#plane.apply(this.#table);
+    await this.#toPlane(this.#table);
     this.#setTargets();
     this.#askingSinceMs = this.#clock.now();
     this.#housekeeping = every(this.#clock, housekeepingMs, () => this.#keepHouse(), true);
@@ -162,9 +164,11 @@ class DirectorNode implements TierNode {
       plane.expect(this.#hosts());
     }
     this.#heartbeats.setSettings(topology.heartbeat);
-    this.#forgetRemoved();
     this.#setTargets();
     await this.#applyTable();
+    if (!this.#forgetRemoved()) return;
+    this.#setTargets();
+    this.#refreshSoon();
   }
 
   async check(topology: Topology): Promise<void> {
@@ -259,10 +263,20 @@ class DirectorNode implements TierNode {
     this.#table = table;
     this.#incomplete = false;
     try {
-      await this.#plane.apply(table);
+      await this.#toPlane(table);
     } catch (error) {
       this.#incomplete = true;
       this.#log.error(describeError(error));
+    }
+  }
+
+  async #toPlane(table: ForwardingTable): Promise<void> {
+    try {
+      await this.#plane.apply(table);
+    } finally {
+      // What could not be applied is a part of it; all else is.
+      const nowMs = this.#clock.now();
+      this.#leftMs = new Map(table.removed.map((id) => [id, this.#leftMs.get(id) ?? nowMs]));
     }
   }
 
@@ -274,7 +288,7 @@ class DirectorNode implements TierNode {
   }
 
   #forgetRemoved(): boolean {
-    const left = withConnections(this.#removed, this.#plane.stats().balancers);
+    const left = withConnections(this.#removed, this.#plane.stats(), (id) => this.#leftMs.get(id));
     if (left === this.#removed) return false;
     for (const { id } of this.#removed) {
       if (!left.some((other) => other.id === id))

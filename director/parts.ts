@@ -17,6 +17,4 @@ export interface DirectorParts {
   readonly random: () => number;
   /** Planes that forward packets; default: none. */
   readonly packetPlanes?: readonly PacketPlaneKind[];
-  /** How fast connections to dead balancers are ended; default 5,000. */
-  readonly resetsPerSecond?: number;
 }

@@ -23,6 +23,8 @@ export interface PlaneStats {
   readonly services: Readonly<Record<string, Readonly<PlaneServiceStats>>>;
   /** Live connections (flows) by balancer id. */
   readonly balancers: Readonly<Record<string, number>>;
+  /** When, by the clock, counting `balancers` began: what came later is not in it. Undefined: it is of this moment. */
+  readonly countedMs?: number;
   /** Most connections it carries. */
   readonly limit: number;
   /** Connections refused because the plane was full, whatever their service. Not expected. */

@@ -26,6 +26,9 @@ export const pendingMs = 1_000;
 export class LoadRecord {
   readonly #memory: () => Uint8Array;
   readonly #first: number;
+  /** The memory that the view is of. */
+  #seen: Uint8Array | undefined;
+  #view: Uint32Array = new Uint32Array(0);
   /** Of the connections given: those accepted, or given up. */
   #settled = 0;
   /** What was given when pending ones were looked at last. */
@@ -87,6 +90,10 @@ export class LoadRecord {
 
   #words(): Uint32Array {
     const bytes = this.#memory();
-    return new Uint32Array(bytes.buffer, bytes.byteOffset, placesMost * words);
+    if (bytes !== this.#seen) {
+      this.#seen = bytes;
+      this.#view = new Uint32Array(bytes.buffer, bytes.byteOffset, placesMost * words);
+    }
+    return this.#view;
   }
 }

@@ -8,12 +8,13 @@ import { ownNamespaces, temporaryDirectory } from '../../test/lib/linux/bpf/own-
 import { onExit } from '../../test/process-groups.ts';
 import type { Program, Teardown } from '../../test/processes.ts';
 import { chatScript, ChatServers } from './chat-servers.ts';
-import { director, port, serverPort, serverSlots, vip, type Plan, type TierHost } from './plan.ts';
+import { hostSettings, withMachineSettings } from './kernel-settings.ts';
+import { director, port, serverPort, vip, type Plan, type TierHost } from './plan.ts';
 import type { System } from './run.ts';
 import type { TierProcesses } from './tiers.ts';
 
 /** Room for flows of connections that ended and are not yet known to have. */
-const flowsPerConnection = 2;
+const flowsPerConnection = 1.3;
 const flowsLeast = 65_536;
 /** Of each process. */
 const mostComplaints = 12;
@@ -30,15 +31,16 @@ export function createHosts(
   more: Readonly<Record<string, readonly string[]>> = {},
 ): Promise<Lab> {
   const addresses = ({ name, host }: TierHost): [string, readonly string[]] => [name, [host]];
-  return createLab(t, {
+  const spec = {
     hosts: {
       ...Object.fromEntries(plan.clients.map(({ name, sources }) => [name, sources])),
       [director.name]: [director.host, vip],
       ...Object.fromEntries([...plan.balancers, ...plan.servers].map(addresses)),
       ...more,
     },
-    sysctls: { 'net.core.somaxconn': '16384', 'net.ipv4.tcp_max_syn_backlog': '16384' },
-  });
+    sysctls: hostSettings,
+  };
+  return withMachineSettings(t, plan, () => createLab(t, spec));
 }
 
 /** A bpf file system for this run alone, in a mount namespace that ends with this process. */
@@ -162,7 +164,7 @@ function firstBalancers({ balancers }: Plan): readonly TierHost[] {
   return balancers.slice(0, -1);
 }
 
-function chatCommand({ connections }: Plan, argv: readonly string[]): readonly string[] {
+function chatCommand({ connections, serverSlots }: Plan, argv: readonly string[]): readonly string[] {
   return [
     process.execPath,
     chatScript,
@@ -173,7 +175,7 @@ function chatCommand({ connections }: Plan, argv: readonly string[]): readonly s
 }
 
 function specOf(
-  { connections, servers }: Plan,
+  { connections, servers, balancerLimit }: Plan,
   { forwarding, engine }: RunOptions,
   balancers: readonly TierHost[],
   draining: ReadonlySet<string>,
@@ -181,13 +183,13 @@ function specOf(
   const entries = (hosts: readonly TierHost[], entry: (host: TierHost) => Entry): Record<string, Entry> =>
     Object.fromEntries(hosts.map((host) => [host.name, entry(host)]));
   return {
-    settings: { flows: { capacity: Math.max(flowsLeast, flowsPerConnection * connections) } },
+    settings: { flows: { capacity: Math.max(flowsLeast, Math.ceil(flowsPerConnection * connections)) } },
     services: { chat: { listen: `${vip}:${port}`, forwarding } },
     directors: { [director.name]: { host: director.host } },
     balancers: entries(balancers, ({ name, host }) => ({
       host,
       ...(engine === '' ? {} : { engine }),
-      maxConnections: Math.max(10_000, connections),
+      maxConnections: balancerLimit,
       ...(draining.has(name) ? { state: 'drain' } : {}),
     })),
     chatservers: entries(servers, ({ host }) => ({ address: `${host}:${serverPort}` })),

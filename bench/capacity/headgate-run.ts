@@ -8,7 +8,7 @@ import { Loads } from './loads.ts';
 import { planRun } from './plan.ts';
 import type { Progress } from './progress.ts';
 import { faultsOf, serverFaults, type RunResult } from './result.ts';
-import { Run, type RunSettings } from './run.ts';
+import { patienceMs, Run, type RunSettings } from './run.ts';
 import { Stack } from './stack.ts';
 
 /** The rest connects while a balancer is added. */
@@ -18,7 +18,7 @@ const growthSeconds = 20;
 /** A new balancer accepts no more than so many from the director and from who asks for its status. */
 const controlConnections = 4;
 const renewShare = 0.02;
-const patienceMs = 60_000;
+const statusSeconds = 5;
 
 export async function runHeadgate(
   connections: number,
@@ -56,6 +56,7 @@ async function measure(cluster: BenchCluster, run: Run, options: RunOptions): Pr
   const idleCpu = await run.idle();
   const talk = await run.talk(idleCpu);
   const push = await run.push();
+  const status = await askStatus(cluster, run);
   const growth = await grow(cluster, run);
   const kill = await run.killServer();
   const drain = await drainBalancer(cluster, run);
@@ -75,6 +76,7 @@ async function measure(cluster: BenchCluster, run: Run, options: RunOptions): Pr
     idleCpu,
     talk,
     push,
+    status,
     growth,
     kill,
     drain,
@@ -97,18 +99,40 @@ async function grow(cluster: BenchCluster, run: Run): Promise<NonNullable<RunRes
   await run.part('a balancer is added while the rest connects');
   const begun = performance.now();
   const rest = loads.countTo(1) - loads.countTo(firstShare);
-  await loads.connect(firstShare, 1, rest / growthSeconds);
+  await loads.connect(firstShare, 1, Math.min(rest / growthSeconds, run.settings.perSecond));
+  await loads.takeGap();
   const { pid } = await cluster.addBalancer();
   const msToReady = performance.now() - begun;
   await until(() => acceptedIn(pid) > controlConnections, {
     describe: 'the new balancer to have clients',
-    timeoutMs: patienceMs,
+    timeoutMs: patienceMs(cluster.plan.connections),
     everyMs: 5,
   });
   const msToFirstConnection = performance.now() - begun;
   const goal = loads.countTo(1);
-  await loads.until(({ live }) => live === goal, 'the rest logged in', patienceMs, progress.counts);
-  return { msToReady, msToFirstConnection, talk: await run.latency() };
+  await loads.until(
+    ({ live }) => live === goal,
+    'the rest logged in',
+    patienceMs(cluster.plan.connections),
+    progress.counts,
+  );
+  return {
+    msToReady,
+    msToFirstConnection,
+    talk: await run.latency(),
+    longestGapMs: await loads.takeGap(),
+  };
+}
+
+/** Asks all nodes for their status as fast as they answer. */
+async function askStatus(cluster: BenchCluster, run: Run): Promise<NonNullable<RunResult['status']>> {
+  await run.part('everybody is asked for the status, over and over');
+  await run.latency();
+  await run.loads.takeGap();
+  const end = performance.now() + statusSeconds * 1_000;
+  let asked = 0;
+  for (; performance.now() < end; asked++) await statusOf(cluster);
+  return { asked, talk: await run.latency(), longestGapMs: await run.loads.takeGap() };
 }
 
 /**
@@ -137,7 +161,7 @@ async function drainBalancer(cluster: BenchCluster, run: Run): Promise<NonNullab
       const views = viewsOf(await statusOf(cluster), name);
       return views.length > 0 && views.every(({ draining }) => draining);
     },
-    { describe: `the director to know that ${name} drains`, timeoutMs: patienceMs },
+    { describe: `the director to know that ${name} drains`, timeoutMs: patienceMs(cluster.plan.connections) },
   );
   const msToDrain = performance.now() - begun;
   const accepted = await acceptedBy(cluster, name);
@@ -149,7 +173,7 @@ async function drainBalancer(cluster: BenchCluster, run: Run): Promise<NonNullab
   await loads.until(
     ({ established: now, live }) => now >= established + renewed && live === loads.countTo(1),
     'the clients that came anew logged in',
-    patienceMs,
+    patienceMs(cluster.plan.connections),
     progress.counts,
   );
   // Balancers tell their status a little later.

@@ -14,10 +14,11 @@ export interface LoadRequests extends Record<string, (...args: never[]) => unkno
   doom: (server: number) => void;
   renew: (count: number, perSecond: number) => void;
   counts: () => CrowdCounts & { readonly waiting: number; readonly deaf: number };
+  takeGap: () => number;
   /** Forgets the times of the counts. */
   mark: () => void;
-  histogram: (name: HistogramName) => ReturnType<Histogram['toJSON']>;
-  clear: (name: HistogramName) => void;
+  /** What was counted since the last time. */
+  take: (name: HistogramName) => ReturnType<Histogram['toJSON']>;
 }
 
 const crowd = new ChatCrowd(JSON.parse(process.argv[2] ?? '') as ChatCrowdOptions);
@@ -29,12 +30,16 @@ const handlers: LoadRequests = {
   doom: (server) => crowd.doom(server),
   renew: (count, perSecond) => crowd.renew(count, perSecond),
   counts: () => ({ ...crowd.counts, waiting: crowd.waiting(), deaf: crowd.deaf() }),
+  takeGap: () => crowd.takeGap(),
   mark() {
     const never = { firstWelcomeUs: 0, lastWelcomeUs: 0, firstLossUs: 0, lastLossUs: 0 };
     Object.assign(crowd.counts, never);
   },
-  histogram: (name) => crowd[name].toJSON(),
-  clear: (name) => crowd[name].clear(),
+  take(name) {
+    const pairs = crowd[name].toJSON();
+    crowd[name].clear();
+    return pairs;
+  },
 };
 serve(handlers);
 console.log('ready');

@@ -8,6 +8,8 @@ import type { ClientHost } from './plan.ts';
 import { port, vip } from './plan.ts';
 import { Remote } from './remote.ts';
 
+/** The clients are asked so often; an answer counts through all of them. */
+const pollMs = 250;
 const script = fileURLToPath(new URL('load-process.js', import.meta.url));
 
 export type LoadCounts = CrowdCounts & { readonly waiting: number; readonly deaf: number };
@@ -85,6 +87,11 @@ export class Loads {
     return { ...addCounts(all), waiting: total('waiting'), deaf: total('deaf') };
   }
 
+  /** The longest time since the last call in which a client host was told nothing, ms. */
+  async takeGap(): Promise<number> {
+    return Math.max(...(await Promise.all(this.#remotes.map((remote) => remote.ask('takeGap')))));
+  }
+
   mark(): Promise<void> {
     return this.#all('mark');
   }
@@ -92,9 +99,8 @@ export class Loads {
   /** Takes the durations counted since the last time. */
   async take(name: HistogramName): Promise<Histogram> {
     const sum = new Histogram();
-    for (const remote of this.#remotes) {
-      sum.merge(await remote.ask('histogram', name));
-      await remote.ask('clear', name);
+    for (const pairs of await Promise.all(this.#remotes.map((remote) => remote.ask('take', name)))) {
+      sum.merge(pairs);
     }
     return sum;
   }
@@ -113,7 +119,7 @@ export class Loads {
         tell(last);
         return isSo(last);
       },
-      { describe, timeoutMs, everyMs: 200, hopeless: () => this.#ending() },
+      { describe, timeoutMs, everyMs: pollMs, hopeless: () => this.#ending() },
     ).catch((error: unknown) => {
       throw new Error(`${describe} did not come; the clients counted ${JSON.stringify(last)}`, {
         cause: error,

@@ -15,7 +15,7 @@ import {
   natRules,
   nginxConfig,
 } from './peer-configs.ts';
-import { director, planRun, port, serverPort, serverSlots, type Plan, type TierHost } from './plan.ts';
+import { director, planRun, port, serverPort, type Plan, type TierHost } from './plan.ts';
 import type { Progress } from './progress.ts';
 import { faultsOf, serverFaults, type RunResult } from './result.ts';
 import { Run, type RunSettings } from './run.ts';
@@ -96,7 +96,7 @@ export async function runPeer(
 async function startServers(lab: Lab, plan: Plan): Promise<ChatServers> {
   const started = plan.servers.map(async ({ name, host }): Promise<[string, Program]> => {
     const where = ['--address', `${host}:${serverPort}`, '--node', name];
-    const sizes = [`${serverSlots}`, `${plan.connections}`];
+    const sizes = [`${plan.serverSlots}`, `${plan.connections}`];
     const program = await lab.spawn(name, [process.execPath, chatScript, ...sizes, ...where]);
     await program.line(/^ready/);
     return [name, program];

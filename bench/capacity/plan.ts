@@ -1,13 +1,25 @@
 /** Which hosts a run has and what they carry. Pure. */
 
-/** Clients of one load process: above, one thread has too much to do. */
+/** Clients of one load process, and into how many processes a million are divided: each costs memory of its own. */
 const clientsPerHost = 40_000;
+const clientHostsMost = 8;
 /** A third of the ephemeral ports of one address, so that free ones are found quickly. */
-const clientsPerSource = 10_000;
-/** A chat server has one descriptor per connection, of 20,000; one of the servers is killed on the way. */
+export const ephemeralPorts = { first: 10_240, last: 65_535 };
+const clientsPerSource = 18_000;
+/**
+ * A chat server has one descriptor per connection, of 20,000; one of the servers is killed on the way. Those of very large runs
+ * have several rings instead: every server is a process and is beaten by every balancer, which is not what is measured.
+ */
 const peoplePerServer = 18_500;
-export const serverSlots = 19_800;
+const serversMost = 16;
+/** Room for those of the server that is killed. */
+const serverSpare = 1.2;
+/** A balancer has as many rings as it needs. */
 const connectionsPerBalancer = 100_000;
+const balancersMost = 4;
+/** Of what is its share, the one that drains and the one that comes late left out. */
+const balancerSpare = 1.6;
+const leastConnections = 10_000;
 
 export const vip = '10.77.0.100';
 export const port = 9_000;
@@ -33,10 +45,13 @@ export interface Plan {
   readonly balancers: readonly TierHost[];
   /** The first one is killed. */
   readonly servers: readonly TierHost[];
+  /** Most connections of a chat server and of a balancer. */
+  readonly serverSlots: number;
+  readonly balancerLimit: number;
 }
 
 export function planRun(connections: number): Plan {
-  const hosts = Math.max(2, Math.ceil(connections / clientsPerHost));
+  const hosts = Math.max(2, Math.min(clientHostsMost, Math.ceil(connections / clientsPerHost)));
   const perHost = Math.ceil(connections / hosts);
   const clients = numbers(hosts).map((index) => {
     const firstUser = index * perHost;
@@ -46,13 +61,17 @@ export function planRun(connections: number): Plan {
     );
     return { name: `l${index + 1}`, sources, firstUser, count };
   });
-  const servers = Math.max(3, Math.ceil(connections / peoplePerServer) + 1);
-  const balancers = Math.max(2, Math.ceil(connections / connectionsPerBalancer)) + 1;
+  const servers = Math.max(3, Math.min(serversMost, Math.ceil(connections / peoplePerServer)) + 1);
+  const balancers = Math.max(2, Math.min(balancersMost, Math.ceil(connections / connectionsPerBalancer))) + 1;
+  const perServer = Math.ceil((connections / (servers - 1)) * serverSpare);
+  const perBalancer = Math.ceil((connections / (balancers - 1)) * balancerSpare);
   return {
     connections,
     clients,
     balancers: numbers(balancers).map((index) => ({ name: `b${index + 1}`, host: `10.77.1.${index + 1}` })),
     servers: numbers(servers).map((index) => ({ name: `c${index + 1}`, host: `10.77.2.${index + 1}` })),
+    serverSlots: Math.max(leastConnections, perServer),
+    balancerLimit: Math.max(leastConnections, perBalancer),
   };
 }
 

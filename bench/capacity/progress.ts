@@ -4,6 +4,8 @@ import type { LoadCounts } from './loads.ts';
 export class Progress {
   readonly #began = performance.now();
   #part = '';
+  /** Clients logged in, as last counted. */
+  live = 0;
 
   part(title: string): void {
     this.#part = title;
@@ -12,6 +14,7 @@ export class Progress {
   }
 
   readonly counts = (counts: LoadCounts): void => {
+    this.live = counts.live;
     if (!process.stdout.isTTY) return;
     const { live, sent, delivered, lostExpected, lostUnexpected } = counts;
     const lost = `${lostUnexpected} lost${lostExpected === 0 ? '' : `, ${lostExpected} with their server`}`;

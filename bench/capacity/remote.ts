@@ -26,7 +26,7 @@ export class Remote<Requests extends Record<string, (...args: never[]) => unknow
   }
 }
 
-const timeoutMs = 30_000;
+const timeoutMs = 120_000;
 
 /** The program's end: runs requests in turn. The program ends with its input, so it never outlives the bench. */
 export function serve(handlers: Readonly<Record<string, (...args: never[]) => unknown>>): void {

@@ -16,6 +16,8 @@ export interface RunPart {
   readonly title: string;
   seconds: number;
   lostUnexpected: number;
+  /** Connects that failed and connections that ended before login, by what failed and its errno; they were tried again. */
+  failedBeforeLogin: Readonly<Record<string, number>>;
 }
 
 /** What a run found out, part by part; parts a peer cannot do are not there. */
@@ -40,6 +42,8 @@ export interface RunResult {
   readonly talk: {
     readonly messages: number;
     readonly latency: Quantiles;
+    /** The longest time in which a client host was told nothing. */
+    readonly longestGapMs: number;
     /** Without what idling costs. */
     readonly cpuPer1000: ByTier;
   };
@@ -54,6 +58,13 @@ export interface RunResult {
     /** From the new topology file to the first connection of the new balancer. */
     readonly msToFirstConnection: number;
     readonly talk: Quantiles;
+    readonly longestGapMs: number;
+  };
+  /** Somebody asks every node for its status, one time after the other, while people talk. */
+  readonly status?: {
+    readonly asked: number;
+    readonly talk: Quantiles;
+    readonly longestGapMs: number;
   };
   readonly kill?: {
     readonly people: number;

@@ -31,8 +31,13 @@ export const talkEveryMs = 30_000;
 const idleSeconds = 5;
 const settleSeconds = 3;
 const pushes = 2;
-/** What a part may take beyond what it should. */
-const patienceMs = 60_000;
+/** What a part may take beyond what it should, and what a client may take of it: all share two processors. */
+const basePatienceMs = 60_000;
+const patienceMsPerClient = 0.2;
+
+export function patienceMs(connections: number): number {
+  return basePatienceMs + patienceMsPerClient * connections;
+}
 
 export class Run {
   readonly loads: Loads;
@@ -42,6 +47,7 @@ export class Run {
   #seq = 0;
   #partBeganMs = 0;
   #lost = 0;
+  #reasons: Readonly<Record<string, number>> = {};
   pushesExpected = 0;
   readonly parts: RunPart[] = [];
 
@@ -60,11 +66,13 @@ export class Run {
     if (last !== undefined) {
       last.seconds = (now - this.#partBeganMs) / 1_000;
       last.lostUnexpected = lostUnexpected - this.#lost;
+      last.failedBeforeLogin = growthOf(this.#reasons, reasons);
     }
+    this.#reasons = reasons;
     if (lostUnexpected > this.#lost) this.progress.note(`lost unexpectedly: ${JSON.stringify(reasons)}`);
     this.#lost = lostUnexpected;
     this.#partBeganMs = now;
-    this.parts.push({ title, seconds: 0, lostUnexpected: 0 });
+    this.parts.push({ title, seconds: 0, lostUnexpected: 0, failedBeforeLogin: {} });
     this.progress.part(title);
   }
 
@@ -78,7 +86,7 @@ export class Run {
     const cpu = this.#cpu();
     await this.part(`connecting ${goal} clients, ${perSecond} per second`);
     await loads.connect(0, share, perSecond);
-    const timeoutMs = (goal / perSecond) * 1_000 + patienceMs;
+    const timeoutMs = 3 * (goal / perSecond) * 1_000 + this.#patienceMs;
     const counts = await loads.until(
       ({ live }) => live === goal,
       'all clients logged in',
@@ -123,6 +131,7 @@ export class Run {
     return {
       messages,
       latency: await this.latency(),
+      longestGapMs: await loads.takeGap(),
       cpuPer1000: perUnit({}, Object.fromEntries(busy) as ByTier, messages / 1_000),
     };
   }
@@ -144,7 +153,7 @@ export class Run {
       const told = await this.#system.chat.push(this.#seq, nowUs());
       if (told !== live) throw new Error(`${live} clients are logged in, and servers pushed to ${told}`);
       messages += told;
-      await loads.until(({ deaf }) => deaf === 0, 'the push to everybody', patienceMs, progress.counts);
+      await loads.until(({ deaf }) => deaf === 0, 'the push to everybody', this.#patienceMs, progress.counts);
     }
     this.pushesExpected += messages;
     const cpuPer1000 = perUnit(cpu, this.#cpu(), messages / 1_000);
@@ -168,7 +177,7 @@ export class Run {
     const counts = await loads.until(
       ({ live, lostExpected }) => live === goal && lostExpected - before >= people,
       'its clients logged in again',
-      patienceMs,
+      this.#patienceMs,
       progress.counts,
     );
     const ms = (us: number): number => (us - killedUs) / 1_000;
@@ -183,6 +192,10 @@ export class Run {
     };
   }
 
+  get #patienceMs(): number {
+    return patienceMs(this.loads.countTo(1));
+  }
+
   #cpu(): ByTier {
     return cpuSeconds(this.#allTiers());
   }
@@ -194,4 +207,13 @@ export class Run {
   #allTiers(): readonly TierProcesses[] {
     return [...this.#system.tiers, { tier: 'clients', pids: () => this.loads.pids }];
   }
+}
+
+/** What has more in `after`, and how much. */
+function growthOf(
+  before: Readonly<Record<string, number>>,
+  after: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const growth = Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
+  return Object.fromEntries(growth.filter(([, count]) => count > 0));
 }

@@ -13,7 +13,7 @@ import { median, residentBytes } from '../measure.ts';
 import { PingPong } from '../traffic/ping-pong.ts';
 import { peers, startRelay, type PeerName } from './peers.ts';
 import { Server } from './server.ts';
-import { bulk, connects, latency, pingPong, push, type Shape } from './shapes.ts';
+import { bulk, connects, latency, pingPong, push, trickle, type Shape } from './shapes.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -42,6 +42,7 @@ const shapes: readonly Shape[] = [
   bulk(4, 0.6),
   connects(10_000, 64, 64, 1),
   push(9_000, 200, 0.65),
+  trickle(1_000, 64, 100),
   latency(4_000, 64, () => halfRate, 1),
 ].filter(({ title }) => options.shapes.split(',').some((part) => title.startsWith(part)));
 

@@ -119,6 +119,29 @@ export function push(connections: number, messageBytes: number, mark?: number): 
   };
 }
 
+/** So few messages that the relay sleeps before each: what it costs to wake up. */
+export function trickle(connections: number, messageBytes: number, perSecond: number, mark?: number): Shape {
+  return {
+    title: `trickle: ${connections} connections × ${messageBytes} B, ${perSecond} round trips per second`,
+    unit: 'CPU µs per round trip',
+    mark,
+    messageBytes,
+    measure: ({ relay, listen, seconds }) => {
+      const load = new Paced(listen.host, listen.port, connections, messageBytes);
+      try {
+        // As many as compilers look at.
+        load.play(warmUpMs, 10 * connections);
+        load.play(warmUpMs, perSecond);
+        const before = cpuNs(relay.pid);
+        const roundTrips = load.play(seconds * 1_000, perSecond).length;
+        return Promise.resolve((cpuNs(relay.pid) - before) / nsPerUs / roundTrips);
+      } finally {
+        load.close();
+      }
+    },
+  };
+}
+
 /** A steady rate over many connections; the time since each message was due. */
 export function latency(
   connections: number,

@@ -17,6 +17,8 @@ const retryMs = 500;
 /** Connects under way at one time; a accept queue has room for more. */
 const mostOpening = 2_048;
 const tries = 32;
+/** A prime: from one talker to the next. */
+const turnStep = 7_919;
 
 const state = { idle: 0, opening: 1, login: 2, live: 3, waiting: 4 } as const;
 /** What a sender still waits for. */
@@ -64,6 +66,8 @@ export class ChatCrowd {
   #turn = 0;
   #talkEvery = 1;
   #client = 0;
+  #lastToldMs = 0;
+  #longestGapMs = 0;
 
   constructor(options: ChatCrowdOptions) {
     this.#options = options;
@@ -102,6 +106,7 @@ export class ChatCrowd {
   /** Lets every `oneOf`th client say something every `everyMs`, spread evenly, until quiet(). */
   talk(oneOf: number, everyMs: number): void {
     this.#talkEvery = oneOf;
+    this.#lastToldMs = this.#longestGapMs = 0;
     const talkers = Math.floor(this.#options.count / oneOf);
     this.#talking.start(0, Infinity, (talkers / everyMs) * 1_000);
   }
@@ -131,16 +136,27 @@ export class ChatCrowd {
 
   /** Live clients that wait for an answer to what they said. */
   waiting(): number {
-    return this.#owed.reduce((sum, value) => sum + ((value & owed.both) === 0 ? 0 : 1), 0);
+    let waiting = 0;
+    for (let client = 0; client < this.#owed.length; client++) {
+      if ((this.#owed[client]! & owed.both) !== 0) waiting++;
+    }
+    return waiting;
   }
 
   /** Live clients that have not heard the push that is to be heard. */
   deaf(): number {
     let deaf = 0;
-    for (const [client, heard] of this.#pushed.entries()) {
-      if (this.#state[client] === state.live && heard !== this.#push) deaf++;
+    for (let client = 0; client < this.#pushed.length; client++) {
+      if (this.#state[client] === state.live && this.#pushed[client] !== this.#push) deaf++;
     }
     return deaf;
+  }
+
+  /** The longest time since the last call in which nobody was told anything, ms; 0 before somebody was. */
+  takeGap(): number {
+    const longest = this.#longestGapMs;
+    this.#longestGapMs = 0;
+    return longest;
   }
 
   close(): void {
@@ -230,7 +246,8 @@ export class ChatCrowd {
   /** Talker `number` of those in turn. */
   #talk(number: number, dueMs: number): void {
     const talkers = Math.floor(this.#options.count / this.#talkEvery);
-    const client = (number % talkers) * this.#talkEvery;
+    // Not in order: those that are not connected yet lie side by side, and their turn would be a pause.
+    const client = ((number * turnStep) % talkers) * this.#talkEvery;
     if (this.#state[client] !== state.live) return;
     if ((this.#owed[client]! & owed.both) !== 0 || this.#leaving.has(client)) {
       this.counts.skipped++;
@@ -316,6 +333,9 @@ export class ChatCrowd {
     }
     this.#owed[sender]! &= ~owed.told;
     this.counts.told++;
+    const now = performance.now();
+    if (this.#lastToldMs > 0) this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastToldMs);
+    this.#lastToldMs = now;
     this.talks.add(sinceUs(us));
   }
 

@@ -13,6 +13,7 @@ import {
   packLow,
   prepareAcceptMultishotDirect,
   prepareBind,
+  prepareCancel,
   prepareClose,
   prepareConnect,
   prepareReceiveMultishot,
@@ -26,13 +27,22 @@ import {
   unpackSlot,
 } from '../../lib/linux/uring/index.ts';
 
-const kind = { before: 1, connect: 2, receive: 3, send: 4, close: 5, accept: 6, shutdown: 7 } as const;
+const kind = {
+  before: 1,
+  connect: 2,
+  receive: 3,
+  send: 4,
+  close: 5,
+  accept: 6,
+  shutdown: 7,
+  cancel: 8,
+} as const;
 const [AF_INET, SOCK_STREAM, SHUT_RDWR] = [2, 1, 2];
 const [enobufs, ecanceled] = [-105, -125];
 /** A row for a send each, of which a connection rarely has two. Rows in use are few, and those last used come first. */
 const rowBytes = 128;
 const spareRows = 4_096;
-const buffers = { buffers: 8_192, bufferBytes: 1_024 };
+const buffers = { buffers: 2_048, bufferBytes: 1_024 };
 const sockaddrBytes = 16;
 /** The number 1 for setsockopt, then the destination, then the sources. */
 const settings = { one: 0, destination: 16, sources: 32 };
@@ -71,6 +81,7 @@ export class StreamRing {
   readonly #reasons = new Map<number, number>();
   #listener = -1;
   #waitsForRoom = false;
+  #accepts = false;
 
   constructor({ slots, handlers, to, sources = [] }: StreamRingOptions) {
     this.#handlers = handlers;
@@ -93,8 +104,18 @@ export class StreamRing {
 
   /** Accepts from a listening socket as long as there are slots. */
   listen(listener: number): void {
+    if (this.#accepts) return;
+    this.#accepts = true;
     this.#listener = listener;
     this.#accept();
+  }
+
+  /** Accepts no more; what is in the queue is left to others that listen. */
+  pause(): void {
+    if (!this.#accepts) return;
+    this.#accepts = this.#waitsForRoom = false;
+    prepareCancel(this.#ring.sqe(packLow(kind.cancel, 0), 0), packLow(kind.accept, 0), 0);
+    this.#loop.flush();
   }
 
   /** Connects a free slot; `turn` chooses the source. */
@@ -200,6 +221,7 @@ export class StreamRing {
       case kind.accept:
         if (result >= 0) this.#began(result);
         if ((flags & IORING_CQE_F_MORE) !== 0) break;
+        if (!this.#accepts) break;
         // ENFILE and the like: the next end of a connection makes room.
         if (result >= 0) this.#accept();
         else this.#waitsForRoom = true;

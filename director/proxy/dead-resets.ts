@@ -8,7 +8,8 @@ export interface DeadResetsOptions {
   readonly clock: Clock;
   /** From 0 (included) to 1. */
   readonly random: () => number;
-  readonly ratePerSecond: number;
+  /** From now on. */
+  readonly ratePerSecond: () => number;
   /** Live connections by balancer id. */
   readonly connections: () => ReadonlyMap<string, number>;
   /** Ends up to `most` connections of a balancer; returns how many. */
@@ -50,7 +51,7 @@ export class DeadResets {
   #round(): void {
     const { clock, random, ratePerSecond, connections, reset } = this.#options;
     const waiting = new Map([...connections()].filter(([id, count]) => count > 0 && this.#dead.has(id)));
-    const round = paceResets(this.#pace, clock.now(), waiting, ratePerSecond, random());
+    const round = paceResets(this.#pace, clock.now(), waiting, ratePerSecond(), random());
     this.#pace = round.state;
     for (const [id, count] of round.resets) this.#total += reset(id, count);
     const pauseMs = waiting.size === 0 ? idleCheckMs : round.pauseMs;

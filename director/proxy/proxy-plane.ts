@@ -24,8 +24,8 @@ export interface ProxyPlaneOptions {
   /** From 0 (included) to 1. */
   readonly random: () => number;
   readonly log: Logger;
-  /** Default 5,000. */
-  readonly resetsPerSecond?: number;
+  /** How fast connections to dead balancers are ended from now on; default 5,000. */
+  readonly resetsPerSecond?: () => number;
 }
 
 export function createProxyPlane(options: ProxyPlaneOptions): ProxyPlane {
@@ -56,7 +56,7 @@ export class ProxyPlane implements ForwardingPlane {
     this.#resets = new DeadResets({
       clock,
       random,
-      ratePerSecond: resetsPerSecond ?? defaultResetsPerSecond,
+      ratePerSecond: resetsPerSecond ?? (() => defaultResetsPerSecond),
       connections: () => this.#relay.destinations(),
       reset: (id, most) => this.#relay.reset(id, most),
     });

@@ -9,6 +9,7 @@ import { Bereaved } from '../bereaved.ts';
 import { flowKey, flowKeyLayout, FlowState, keyText, Mode, tickOf } from '../forward/index.ts';
 import type { ForwardingTable, ServiceForwarding } from '../forwarding-table.ts';
 import { createPacketSender, type PacketSender } from '../packet-sender.ts';
+import { defaultResetsPerSecond } from '../reset-pacing.ts';
 import { ListedFlows, type FlowClient, type FlowReport } from '../../lib/flow-report/index.ts';
 import type { PacketPlane } from '../packet-planes.ts';
 import type { Flow, ForwardingPlane, PlaneMemory, PlaneServiceStats, PlaneStats } from '../plane.ts';
@@ -95,6 +96,7 @@ export class RawPlane implements PacketPlane {
   readonly #listed = new ListedFlows();
   readonly #proxied: ProxiedClients;
   #idleMs: number;
+  #resetsPerSecond: number;
   /** Answers come to our own ports, or did. */
   #translates = false;
   #world: World | undefined;
@@ -104,11 +106,12 @@ export class RawPlane implements PacketPlane {
   #closed = false;
 
   constructor(options: RawPlaneOptions) {
-    const { hosts, clock, random, log, capacity = defaultCapacity, resetsPerSecond } = options;
+    const { hosts, clock, random, log, capacity = defaultCapacity } = options;
     this.#options = options;
     this.#ports = options.ports ?? defaultSourcePorts;
     this.#capacity = capacity;
     this.#idleMs = options.idleMs ?? 15 * 60_000;
+    this.#resetsPerSecond = options.resetsPerSecond ?? defaultResetsPerSecond;
     this.#proxied = new ProxiedClients(clock, options.proxied ?? (() => undefined));
     const own = (family: 4 | 6) => {
       const host = hosts.find((one) => addressFamily(one) === family);
@@ -141,7 +144,7 @@ export class RawPlane implements PacketPlane {
       sender: this.#sender,
       clock,
       random,
-      ...(resetsPerSecond === undefined ? {} : { ratePerSecond: resetsPerSecond }),
+      ratePerSecond: () => this.#resetsPerSecond,
     });
     this.#timer = every(clock, housekeepingMs, () => this.#keepHouse(), true);
   }
@@ -155,9 +158,10 @@ export class RawPlane implements PacketPlane {
     if (answer !== 'sent' && answer !== 'queued') this.#forwarder.add('unsent');
   }
 
-  /** Sizes, and how fast clients are told, stay as they were at the start. */
+  /** Sizes stay as they were at the start. */
   setTopology({ flows }: Topology): void {
     this.#idleMs = flows.idleMs;
+    this.#resetsPerSecond = flows.resetsPerSecond;
     this.#forwarder.refuseWhenFull = flows.onFull === 'refuse';
   }
 

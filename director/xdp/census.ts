@@ -17,6 +17,8 @@ export interface CensusRule {
   readonly liveTicks: number;
   /** A closing flow of a balancer that cannot disown it is evictable after this silence. */
   readonly closingTicks: number;
+  /** An opening flow may become one for so long after its last packet: nothing that it refers to goes. */
+  readonly openingTicks: number;
   /** Whether this balancer confirms and disowns its connections itself. */
   readonly speaksForItself: (balancer: number) => boolean;
   /** Whether the index is free but for its flows: entries that refer to it are collected. */
@@ -46,23 +48,31 @@ export interface Census {
   readonly demotable: readonly Collected[];
   /** Proxied flows whose connection has ended. */
   readonly unproxied: readonly Uint8Array[];
-  /** Not live, of indices that are leaving. */
-  readonly leftover: readonly Uint8Array[];
+  /** Not live, of indices that are leaving: evictable ones, and confirmed ones. */
+  readonly leftover: {
+    readonly unconfirmed: readonly Uint8Array[];
+    readonly confirmed: readonly Uint8Array[];
+  };
+  /** Flows of indices that are leaving whose handshake may be under way. */
+  readonly young: number;
 }
 
-/** Takes a census; `pause` lets others run. A hash that changes meanwhile may show an entry twice. */
+/**
+ * Takes a census; `pause` lets others run. A hash that changes meanwhile may show an entry twice, and one that is confirmed
+ * meanwhile is counted in both: the evictable ones come first, so that none is missed.
+ */
 export async function takeCensus(
   maps: Pick<DataPathMaps, 'flows' | 'flows_new'>,
   rule: CensusRule,
   pause: () => Promise<void>,
 ): Promise<Census> {
   const counter = new Counter(rule);
-  for (const batch of maps.flows.batch.read()) {
-    counter.add(batch, true);
-    await pause();
-  }
   for (const batch of maps.flows_new.batch.read()) {
     counter.add(batch, false);
+    await pause();
+  }
+  for (const batch of maps.flows.batch.read()) {
+    counter.add(batch, true);
     await pause();
   }
   return counter.census;
@@ -92,7 +102,8 @@ class Counter {
     promotable: [] as Collected[],
     demotable: [] as Collected[],
     unproxied: [] as Uint8Array[],
-    leftover: [] as Uint8Array[],
+    leftover: { unconfirmed: [] as Uint8Array[], confirmed: [] as Uint8Array[] },
+    young: 0,
   };
   readonly #rule: CensusRule;
 
@@ -131,7 +142,10 @@ class Counter {
     if (live) {
       add(census.byBalancer, balancer);
       add(census.byService, service);
-    } else if (rule.isLeaving(balancer) || rule.isLeavingService(service)) keep(census.leftover);
+    } else if (rule.isLeaving(balancer) || rule.isLeavingService(service)) {
+      if (state === FlowState.Opening && silence <= rule.openingTicks) census.young++;
+      else keep(confirmed ? census.leftover.confirmed : census.leftover.unconfirmed);
+    }
     const collect = (list: Collected[]): void => {
       if (list.length < mostCollected) list.push({ key: keys.slice(at, at + flowKeyLayout.size), entry });
     };

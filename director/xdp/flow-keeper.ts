@@ -19,6 +19,8 @@ const fills = { alarm: 0.8, reclaim: 0.9, full: 0.98 } as const;
 const alarmEveryMs = 600_000;
 /** An unconfirmed flow counts as live for so long after its last packet. */
 const liveMs = 60_000;
+/** A handshake may take so long after its last packet. */
+const openingMs = 10_000;
 /** A closing flow of a balancer that cannot disown it is kept from eviction for so long after its last packet. */
 const closingMs = 60_000;
 
@@ -42,9 +44,9 @@ export interface FlowKeeperOptions {
   readonly tick: () => number;
   /** Lets others run between the steps of a walk. */
   readonly pause: () => Promise<void>;
-  readonly rule: () => Omit<CensusRule, 'tick' | 'liveTicks' | 'closingTicks'>;
-  /** A walk is finished. */
-  readonly onCensus: (census: Census) => void;
+  readonly rule: () => Omit<CensusRule, 'tick' | 'liveTicks' | 'closingTicks' | 'openingTicks'>;
+  /** A walk is finished that began at `beganMs`. */
+  readonly onCensus: (census: Census, beganMs: number) => void;
 }
 
 /** Milliseconds as ticks. */
@@ -57,6 +59,7 @@ export class FlowKeeper {
   readonly #options: FlowKeeperOptions;
   readonly #startedMs: number;
   #census: Census;
+  #beganMs: number;
   #timer: Timer | undefined;
   #alarmedMs = -Infinity;
   #closed = false;
@@ -65,6 +68,7 @@ export class FlowKeeper {
   constructor(options: FlowKeeperOptions) {
     this.#options = options;
     this.#startedMs = options.clock.now();
+    this.#beganMs = this.#startedMs;
     this.#census = takeCensusNow(options.path.maps, this.#rule());
     this.#next(0);
   }
@@ -72,6 +76,11 @@ export class FlowKeeper {
   /** The last finished one. */
   get census(): Census {
     return this.#census;
+  }
+
+  /** When the last finished one began. */
+  get beganMs(): number {
+    return this.#beganMs;
   }
 
   /** Part of the table of confirmed flows that is taken, 0 to 1. */
@@ -86,7 +95,13 @@ export class FlowKeeper {
 
   #rule(): CensusRule {
     const { rule, tick } = this.#options;
-    return { ...rule(), tick: tick(), liveTicks: ticksOf(liveMs), closingTicks: ticksOf(closingMs) };
+    return {
+      ...rule(),
+      tick: tick(),
+      liveTicks: ticksOf(liveMs),
+      closingTicks: ticksOf(closingMs),
+      openingTicks: ticksOf(openingMs),
+    };
   }
 
   #next(walkMs: number): void {
@@ -105,8 +120,9 @@ export class FlowKeeper {
         if (this.#closed) throw new Closed();
       });
       this.#census = census;
+      this.#beganMs = beganMs;
       this.#makeRoom(census);
-      onCensus(census);
+      onCensus(census, beganMs);
     } catch (error) {
       if (error instanceof Closed) return;
       log.error(`looking after the flow table failed: ${describeError(error)}`);
@@ -118,8 +134,9 @@ export class FlowKeeper {
     const { path, settings, tick } = this.#options;
     const { maps } = path;
     disownFlows(path, proxyOwner, census.unproxied);
-    maps.flows_new.batch.delete(Uint8Array.from(Buffer.concat(census.leftover)));
-    maps.flows.batch.delete(Uint8Array.from(Buffer.concat(census.leftover)));
+    // What was confirmed meanwhile has left the first and is none of the second.
+    maps.flows_new.batch.delete(Uint8Array.from(Buffer.concat(census.leftover.unconfirmed)));
+    maps.flows.batch.delete(Uint8Array.from(Buffer.concat(census.leftover.confirmed)));
     this.#demote(census.demotable);
     if (this.fill < fills.reclaim) this.#promote(census.promotable, tick());
     this.#alarm();

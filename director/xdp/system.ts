@@ -14,7 +14,8 @@ import { kernelModes } from './modes.ts';
 import { tickOf } from '../forward/index.ts';
 import { findWire } from './wire.ts';
 import type { Wire } from './ways.ts';
-import { hookText, XdpPlane } from './xdp-plane.ts';
+import { hookText } from './plane-view.ts';
+import { XdpPlane } from './xdp-plane.ts';
 
 /** The directory a director pins in. */
 export function pinDirectory(

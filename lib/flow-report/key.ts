@@ -12,7 +12,17 @@ export function flowKeyOf({ address, port }: FlowClient): string {
 
 /** As `flowKeyOf`, for an endpoint with canonical host. */
 export function endpointKey({ host, port }: Endpoint): string {
-  return flowKeyOf({ address: addressBytes(host), port });
+  const bytes = addressBytes(host);
+  if (host.includes(':')) return flowKeyOf({ address: bytes, port });
+  const at = mappedPrefix.length;
+  return String.fromCharCode(
+    bytes[at]!,
+    bytes[at + 1]!,
+    bytes[at + 2]!,
+    bytes[at + 3]!,
+    port >> 8,
+    port & 0xff,
+  );
 }
 
 /** The client of a key. */

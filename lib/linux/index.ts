@@ -32,5 +32,5 @@ export {
   type FilterInstruction,
 } from './socket-filter.ts';
 export { silentListener } from './silent-listener.ts';
-export { signalOnParentDeath } from './process.ts';
+export { endAfter, signalOnParentDeath } from './process.ts';
 export { countPorts, ephemeralPorts, getrlimitNofile, somaxconn, type ResourceLimit } from './limits.ts';

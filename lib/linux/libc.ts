@@ -26,6 +26,7 @@ export interface Libc {
   ) => number;
   /** `addressBytes` is an in-out u32, as in getsockopt. */
   readonly getsockname: (fd: number, address: Uint8Array, addressBytes: Uint8Array) => number;
+  readonly alarm: (seconds: number) => number;
   readonly prctl: (option: number, two: number, three: number, four: number, five: number) => number;
   /** Where the bytes lie; valid while somebody holds them. */
   readonly address: (bytes: Uint8Array) => bigint;
@@ -81,6 +82,7 @@ function load(): Libc {
     setsockopt: library.func('int setsockopt(int, int, int, const void *, unsigned int)'),
     getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
     getsockname: library.func('int getsockname(int, void *, void *)'),
+    alarm: library.func('unsigned int alarm(unsigned int)'),
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
     address: (bytes) => koffi.address(bytes),
     errno: () => koffi.errno(),

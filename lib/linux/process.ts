@@ -14,3 +14,11 @@ export function signalOnParentDeath(signal: NodeJS.Signals): void {
   if (prctl(setParentDeathSignal, constants.signals[signal], 0, 0, 0) === -1)
     throw syscallError('prctl(PR_SET_PDEATHSIG)', errno());
 }
+
+/**
+ * Has the kernel end this process after so many whole seconds, whatever it is doing then: also when it waits in a system call or
+ * for a thread that does. 0: no longer. Throws HEADGATE_LINUX_UNAVAILABLE where there are no system calls. alarm(2)
+ */
+export function endAfter(seconds: number): void {
+  libc().alarm(seconds);
+}

@@ -15,9 +15,14 @@ const ringTest = testUnless(
 );
 const clients = 300;
 
-function room(t: ExecutionContext, block: LoopbackBlock, number: number): ChatRoom {
+function room(
+  t: ExecutionContext,
+  block: LoopbackBlock,
+  number: number,
+  more: { readonly slotsPerRing?: number } = {},
+): ChatRoom {
   const endpoint = { host: block.address(number), port: 7_000 };
-  const made = new ChatRoom({ endpoint, name: `c${number}`, slots: 400, users: 1_000 });
+  const made = new ChatRoom({ endpoint, name: `c${number}`, slots: 400, users: 1_000, ...more });
   t.teardown(() => made.close());
   return made;
 }
@@ -69,6 +74,25 @@ ringTest(
     t.deepEqual([server.counts.strange, server.counts.disordered, server.counts.strangers], [0, 0, 0]);
   },
 );
+
+ringTest('a chat server of several rings fills one after the other and pushes to all', async (t) => {
+  const block = await takeLoopbackBlock(t);
+  // Not the address of another test: connections that its server ended wait there.
+  const server = room(t, block, 11, { slotsPerRing: 128 });
+  const load = crowd(t, block.address(11), [block.address(12)]);
+  const { counts } = load;
+  load.connect(0, clients, 1_000);
+  await until(() => counts.live === clients, 'all clients to be logged in');
+  load.expectPush(1);
+  t.is(server.push(1, nowUs()), clients);
+  await until(() => load.deaf() === 0, 'everybody to hear the push');
+  load.talk(1, 300);
+  await until(() => counts.sent > clients, 'the clients to talk');
+  t.true(load.takeGap() > 0);
+  load.quiet();
+  await until(() => load.waiting() === 0, 'every message to be delivered');
+  t.deepEqual(faultsOf(load), {});
+});
 
 ringTest('a server that is doomed may lose its clients, another one may not', async (t) => {
   const block = await takeLoopbackBlock(t);

@@ -1,7 +1,10 @@
 import type { SwarmOptions } from './swarm.ts';
 
-/** What a swarm in a process of its own is told, one JSON object per line. `id` comes back in the answer. */
-export type SwarmCommand = { readonly id?: number } & (
+/**
+ * What a swarm in a process of its own is told, one JSON object per line. `id` comes back in the answer; `swarm` names one of
+ * several in the process.
+ */
+export type SwarmCommand = { readonly id?: number; readonly swarm?: string } & (
   | ({ readonly do: 'open'; readonly timeoutMs?: number } & SwarmOptions)
   | { readonly do: 'say'; readonly count: number }
   | { readonly do: 'talk'; readonly everyMs: number }

@@ -119,7 +119,7 @@ test('a client whose last ACK is not known is made to answer', (t) => {
 });
 
 test('a balancer that recovers cancels what was not sent yet; its flows stay', (t) => {
-  const { clock, table, told, bereaved } = world(many(1_000), { ratePerSecond: 1_000 });
+  const { clock, table, told, bereaved } = world(many(1_000), { ratePerSecond: () => 1_000 });
   bereaved.setDead([owner(1)]);
   clock.advance(500);
   const before = told.length;
@@ -131,9 +131,20 @@ test('a balancer that recovers cancels what was not sent yet; its flows stay', (
   t.is(clock.pending, 0);
 });
 
+test('a changed rate holds at once, also while clients are being told', (t) => {
+  let rate = 10;
+  const { clock, told, bereaved } = world(many(1_000), { ratePerSecond: () => rate, passes: 1 });
+  bereaved.setDead([owner(1)]);
+  clock.advance(2_000);
+  t.true(told.length > 0 && told.length <= 21, `${told.length} in two seconds`);
+  rate = 1_000;
+  clock.advance(3_000);
+  t.is(told.length, 1_000);
+});
+
 test('a balancer that dies while others are being told is told of in a pass of its own', (t) => {
   const flows = [...many(500, 1), ...many(500, 2).map((flow) => ({ ...flow, port: flow.port + 1_000 }))];
-  const { clock, table, told, bereaved } = world(flows, { ratePerSecond: 1_000, passes: 1 });
+  const { clock, table, told, bereaved } = world(flows, { ratePerSecond: () => 1_000, passes: 1 });
   bereaved.setDead([owner(1)]);
   clock.advance(300);
   bereaved.setDead([owner(1), owner(2)]);
@@ -144,7 +155,7 @@ test('a balancer that dies while others are being told is told of in a pass of i
 });
 
 test('a flow that began anew with another balancer is left alone, also when it was found before', (t) => {
-  const { clock, table, told, bereaved } = world(many(3), { ratePerSecond: 10, passes: 1 });
+  const { clock, table, told, bereaved } = world(many(3), { ratePerSecond: () => 10, passes: 1 });
   bereaved.setDead([owner(1)]);
   clock.advance(130);
   t.is(told.length, 1);
@@ -179,7 +190,7 @@ test('whatever dies and recovers, the rate is kept, and everybody whose balancer
       (owners, events, rate, random) => {
         const flows = owners.map((balancer, index) => ({ port: index + 1, balancer }));
         const { clock, told, bereaved } = world(flows, {
-          ratePerSecond: rate,
+          ratePerSecond: () => rate,
           passes: 2,
           random: () => random,
         });

@@ -136,6 +136,21 @@ test('a removed balancer that dies loses its connections and is forgotten', asyn
   t.is(setup.node.status().watches.length, 1);
 });
 
+test('a changed flows.resetsPerSecond holds at once, also while clients of a dead balancer are told', async (t) => {
+  const setup = await start(t, topology([b1]));
+  const slow = topology([b1], undefined, { flows: { ...topology([]).flows, resetsPerSecond: 1 } });
+  await setup.node.apply(slow);
+  setup.beats.set(id1, 'up');
+  setup.clock.advance(0);
+  for (let port = 1; port <= 50; port++) await connect(setup, port);
+  setup.beats.set(id1, 'down', { dead: true });
+  setup.clock.advance(3_100);
+  t.true(setup.relay.connections.size >= 46, 'one a second');
+  await setup.node.apply(topology([b1]));
+  setup.clock.advance(1_000);
+  t.is(setup.relay.connections.size, 0);
+});
+
 test('a balancer that moves to another host drains under a name of its own', async (t) => {
   const setup = await start(t, topology([b1]));
   setup.beats.set(id1, 'up');

@@ -20,8 +20,18 @@ test('a balancer that comes back is no longer removed; others stay removed', (t)
 
 test('a removed balancer is forgotten when it has no connection left', (t) => {
   const gone = afterTopologyChange([], topology([b1, b2]), topology([]));
-  t.is(withConnections(gone, { 'b1@10.0.1.1': 1, 'b2@10.0.1.2': 5 }), gone);
-  t.deepEqual(ids(withConnections(gone, { 'b2@10.0.1.2': 5 })), ['b2@10.0.1.2']);
+  const left = (balancers: Record<string, number>) => withConnections(gone, { balancers }, () => 0);
+  t.is(left({ 'b1@10.0.1.1': 1, 'b2@10.0.1.2': 5 }), gone);
+  t.deepEqual(ids(left({ 'b2@10.0.1.2': 5 })), ['b2@10.0.1.2']);
+});
+
+test('… and not before connections were counted that it got until the tables were without it', (t) => {
+  const gone = afterTopologyChange([], topology([b1]), topology([]));
+  const left = (countedMs: number, leftMs: number | undefined) =>
+    ids(withConnections(gone, { balancers: {}, countedMs }, () => leftMs));
+  t.deepEqual(left(1_000, undefined), ['b1@10.0.1.1'], 'still in the tables');
+  t.deepEqual(left(1_000, 1_000), ['b1@10.0.1.1']);
+  t.deepEqual(left(1_001, 1_000), []);
 });
 
 test('each kind of probe becomes the target that asks so', (t) => {

@@ -97,6 +97,10 @@ export async function createLab(t: Teardown, { hosts: addresses, sysctls = {} }:
 
   await batch(undefined, namespaceCommands(hosts, namespace));
   await onBridge(...bridgeCommands(hosts, namespace));
+  // A switch knows no firewall; passing every packet by it costs a twentieth of what the hosts do.
+  const noFirewall =
+    'for f in /proc/sys/net/bridge/bridge-nf-call-*; do [ ! -e "$f" ] || echo 0 > "$f"; done';
+  await outputOf(['ip', 'netns', 'exec', namespace(bridgeHost), 'sh', '-c', noFirewall]);
   await Promise.all(
     hosts.map(async (host) => {
       await batch(namespace(host), hostCommands(addresses[host]!));

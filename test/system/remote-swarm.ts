@@ -10,11 +10,18 @@ type Order = SwarmCommand extends infer Each ? (Each extends unknown ? Omit<Each
 
 /** A swarm of chatters that runs as a process of its own, wherever `start` puts it. */
 export class RemoteSwarm {
+  static #next = 1;
   readonly program: Program;
-  #next = 1;
+  readonly #name: string | undefined;
 
-  private constructor(program: Program) {
+  private constructor(program: Program, name?: string) {
     this.program = program;
+    this.#name = name;
+  }
+
+  /** Another swarm in the same process; the process ends when the last one is closed. */
+  also(name: string): RemoteSwarm {
+    return new RemoteSwarm(this.program, name);
   }
 
   static async start(
@@ -25,9 +32,9 @@ export class RemoteSwarm {
 
   /** Resolves with what the swarm has seen when the order is carried out; rejects with its failure. */
   async order(order: Order, timeoutMs = 60_000): Promise<SwarmReport> {
-    const id = this.#next++;
+    const id = RemoteSwarm.#next++;
     const from = this.program.nextLine;
-    this.program.write(JSON.stringify({ id, ...order }));
+    this.program.write(JSON.stringify({ id, swarm: this.#name, ...order }));
     const { text } = await this.program.line(new RegExp(`"id":${id},`), {
       from,
       timeoutMs: timeoutMs + 5_000,

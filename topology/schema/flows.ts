@@ -36,7 +36,7 @@ export const flowsSchema = z.strictObject(
       about:
         'How fast the clients of a dead balancer are told (RST), so that they do not all come back at once.',
       unit: 'count per second, 1 to 1000000',
-      effect: 'None: a director uses a changed rate from its next start on.',
+      effect: 'None. A changed rate holds at once, also for clients that are being told.',
     }),
   },
   { error: 'a map with capacity, unconfirmed, idle, onFull, resetsPerSecond' },

@@ -47,6 +47,7 @@ export class RingLoop {
     this.#turn();
   };
   #asked: NodeJS.Immediate | undefined;
+  #isReferenced = true;
   #inTurn = false;
   #closed = false;
 
@@ -77,11 +78,13 @@ export class RingLoop {
 
   /** Lets the process end although the ring is watched. */
   unref(): void {
-    this.#watch.unref();
+    if (this.#isReferenced) this.#watch.unref();
+    this.#isReferenced = false;
   }
 
   ref(): void {
-    this.#watch.ref();
+    if (!this.#isReferenced) this.#watch.ref();
+    this.#isReferenced = true;
   }
 
   /** Stops watching; the ring stays open and is the caller's to close, after this. Idempotent, also from within a turn. */
@@ -101,10 +104,16 @@ export class RingLoop {
     if (this.#closed || this.#ring.closed) return;
     this.stats.turns++;
     this.#inTurn = true;
-    this.#ring.mute(true);
     let isDone = false;
     try {
-      isDone = this.#batches(this.#now() + this.#turnMs);
+      const endMs = this.#now() + this.#turnMs;
+      do {
+        this.#ring.mute(true);
+        isDone = this.#batches(endMs);
+        if (this.#isOver()) return;
+        this.#ring.mute(false);
+        // Nothing will signal what came meanwhile. The way through Node's event loop costs several system calls more.
+      } while (isDone && this.#hasWork() && this.#now() < endMs);
     } finally {
       this.#inTurn = false;
       this.#leave(isDone);
@@ -120,8 +129,9 @@ export class RingLoop {
       const told = ring.drain(this.#handle, batchMost);
       if (this.#isOver()) return true;
       this.#afterBatch();
-      // Not before a look that finds nothing: the way through Node's event loop costs several system calls more.
-      if (told === 0 && ring.queued === 0 && !ring.behind) return true;
+      // Where the ring does not tell what waits, a look that finds nothing does.
+      const isAtRest = ring.tellsWork ? told < batchMost : told === 0;
+      if (isAtRest && ring.queued === 0 && !ring.behind) return true;
       this.stats.batches++;
       if (this.#now() >= endMs) return false;
       ring.wait(0);
@@ -133,9 +143,14 @@ export class RingLoop {
     if (this.#isOver()) return;
     ring.mute(false);
     if (!isDone) this.stats.longTurns++;
-    else ring.wait(0);
+    else if (!ring.tellsWork) ring.wait(0);
     // Nothing will signal what is there already; and what the kernel had no memory for must be tried again.
-    if (!isDone || ring.ready > 0 || ring.queued > 0 || ring.behind) this.flush();
+    if (!isDone || this.#hasWork()) this.flush();
+  }
+
+  #hasWork(): boolean {
+    const ring = this.#ring;
+    return ring.ready > 0 || ring.queued > 0 || ring.behind;
   }
 
   #isOver(): boolean {

@@ -67,6 +67,12 @@ export class Ring {
   readonly #sqe: Sqe;
   readonly #sqMask: number;
   readonly #cqMask: number;
+  /**
+   * Whether `behind` tells all there is to do once signals are let through, without a call: in the deferred modes the kernel
+   * first says that work waits and then looks whether it may signal. It orders the two as this processor does (x64), or not
+   * surely.
+   */
+  readonly tellsWork: boolean;
   /** GETEVENTS where completions are only made inside io_uring_enter(). */
   readonly #alwaysFlags: number;
   readonly #owned = new Set<() => void>();
@@ -90,6 +96,7 @@ export class Ring {
     this.#sqMask = raw.sqEntries - 1;
     this.#cqMask = raw.cqEntries - 1;
     const isDeferred = raw.mode === 'deferred-direct' || raw.mode === 'deferred';
+    this.tellsWork = isDeferred && process.arch === 'x64';
     this.#alwaysFlags = isDeferred ? constant.IORING_ENTER_GETEVENTS : 0;
     this.#scratch = Memory.anonymous(timespecAt + timespecBytes);
     this.#scratch.u32[(argumentAt + geteventsArgStruct.at.ts) / 4] = lowHalf(
@@ -191,7 +198,7 @@ export class Ring {
 
   /**
    * Stops the signals of notify() while we look anyway, and lets them through again. What became ready in between is not
-   * signalled later: call wait(0) after letting them through, and look.
+   * signalled later: after letting them through look at `behind` (`tellsWork`), or call wait(0) and look.
    */
   mute(isMuted: boolean): void {
     const flags = isMuted ? constant.IORING_CQ_EVENTFD_DISABLED : 0;

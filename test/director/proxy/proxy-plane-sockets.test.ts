@@ -38,7 +38,7 @@ async function setup(t: ExecutionContext, count: number): Promise<Setup> {
     clock,
     random: () => 0.5,
     log: silentLog,
-    resetsPerSecond: 100,
+    resetsPerSecond: () => 100,
   });
   const names = Array.from({ length: count }, (_, index) => `b${index + 1}`);
   const backends = await Promise.all(names.map((name) => echoBalancer(name, `127.40.3.${name.slice(1)}`)));

@@ -27,7 +27,7 @@ function setup(limit = 10_000): Setup {
     clock,
     random: () => 0.5,
     log,
-    resetsPerSecond: 1_000,
+    resetsPerSecond: () => 1_000,
   });
   return { plane, relay: relay(), clock, failures, lines };
 }

@@ -51,6 +51,8 @@ test('pauses between rounds vary with chance', (t) => {
 });
 
 interface Setup {
+  /** Connections ended per second. */
+  rate: number;
   readonly clock: ManualClock;
   readonly live: Map<string, number>;
   readonly resets: DeadResets;
@@ -59,10 +61,11 @@ interface Setup {
 function setup(live: Record<string, number>): Setup {
   const clock = new ManualClock();
   const counts = new Map(Object.entries(live));
+  const settings = { rate: 5_000 };
   const resets = new DeadResets({
     clock,
     random: () => 0.5,
-    ratePerSecond: 5_000,
+    ratePerSecond: () => settings.rate,
     connections: () => counts,
     reset: (id, most) => {
       const ended = Math.min(most, counts.get(id) ?? 0);
@@ -70,7 +73,7 @@ function setup(live: Record<string, number>): Setup {
       return ended;
     },
   });
-  return { clock, live: counts, resets };
+  return Object.assign(settings, { clock, live: counts, resets });
 }
 
 test('connections of a dead balancer end at the rate, those of others stay', (t) => {
@@ -83,6 +86,16 @@ test('connections of a dead balancer end at the rate, those of others stay', (t)
   t.is(live.get('dead'), 0);
   t.is(live.get('alive'), 10_000);
   t.is(resets.total, 10_000);
+});
+
+test('a changed rate holds at once, also while connections are being ended', (t) => {
+  const world = setup({ b1: 10_000 });
+  world.resets.setDead(['b1']);
+  world.clock.advance(1_000);
+  t.is(world.live.get('b1'), 5_000);
+  world.rate = 100;
+  world.clock.advance(1_000);
+  t.is(world.live.get('b1'), 4_900);
 });
 
 test('a balancer that recovers keeps what was not ended yet', (t) => {

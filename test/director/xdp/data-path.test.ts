@@ -12,6 +12,7 @@ import {
   flowKey,
   FlowState,
   forwardCounterIndex,
+  layoutVersion,
   serviceCountersLayout,
   Mode,
   noBalancer,
@@ -31,6 +32,8 @@ import {
   writeEndpoints,
   writeServices,
 } from '../../../director/xdp/index.ts';
+import { detachPinned } from '../../../director/xdp/data-path.ts';
+import { describeError } from '../../../lib/errors/index.ts';
 import { kernelTest } from '../../lib/linux/bpf/kernel-test.ts';
 import { ifindexOf, ownNamespaces, temporaryDirectory } from '../../lib/linux/bpf/own-namespaces.ts';
 import { until } from '../../until.ts';
@@ -142,7 +145,7 @@ kernelTest(
 );
 
 kernelTest(
-  'maps of another layout or of other sizes are not adopted, and the running program stays',
+  'maps of other sizes are not adopted, and the running program stays',
   async (t) => {
     await withDataPath((path, directory) => {
       const running = path.programId;
@@ -150,6 +153,39 @@ kernelTest(
         t.throws(() => openDataPath(directory, changes), { code: 'HEADGATE_XDP_LAYOUT' });
       }
       t.is(path.programId, running);
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'maps of another layout version are not adopted: the error says which, where and the cure, which works',
+  async (t) => {
+    await withDirectory((directory) => {
+      const earlier = openDataPath(directory);
+      const running = earlier.programId;
+      const about = BpfMap.open(join(directory, 'about'), 'about', {
+        type: 'array',
+        keySize: 4,
+        valueSize: 32,
+        maxEntries: 1,
+      });
+      const value = about.lookup(0)!;
+      // Its first word is the version, whatever follows.
+      new DataView(value.buffer, value.byteOffset).setUint32(0, layoutVersion + 1, true);
+      about.update(0, value);
+      about.close();
+      const error = t.throws(() => openDataPath(directory), { code: 'HEADGATE_XDP_LAYOUT' });
+      t.is(
+        describeError(error),
+        `adopt the maps in ${directory}: they have layout ${layoutVersion + 1}, this is ${layoutVersion}; start the earlier version, or one with the earlier sizes, again; or drain the director, remove what is pinned with headgate director --detach, and start anew`,
+      );
+      t.is(earlier.programId, running, 'packets go on');
+      earlier.close();
+      t.true(detachPinned(directory));
+      const fresh = openDataPath(directory);
+      t.false(fresh.adopted);
+      fresh.detach();
     });
   },
   needs,

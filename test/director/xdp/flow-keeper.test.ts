@@ -1,8 +1,8 @@
 import { BpfMap } from '../../../lib/linux/bpf/index.ts';
 import { ipBytes } from '../../../lib/packet/index.ts';
 import { flowKey, FlowState, proxyOwner, type FlowEntry } from '../../../director/forward/index.ts';
-import { takeCensusNow, type CensusRule } from '../../../director/xdp/census.ts';
-import { encodeFlow, mapSpecs } from '../../../director/xdp/index.ts';
+import { takeCensus, takeCensusNow, type CensusRule } from '../../../director/xdp/census.ts';
+import { confirmFlows, encodeFlow, mapSpecs } from '../../../director/xdp/index.ts';
 import { FlowKeeper } from '../../../director/xdp/flow-keeper.ts';
 import { ReportTaker } from '../../../director/xdp/take-reports.ts';
 import type { FlowSettings } from '../../../topology/index.ts';
@@ -42,6 +42,7 @@ const rule: CensusRule = {
   tick: now,
   liveTicks: 1_000,
   closingTicks: 1_000,
+  openingTicks: 1_000,
   speaksForItself: (balancer) => balancer === 2,
   isLeaving: (balancer) => balancer === 3,
   isLeavingService: () => false,
@@ -52,6 +53,18 @@ function put(map: BpfMap, port: number, fields: Partial<FlowEntry>): void {
   map.update(key(port), encodeFlow(entry({ lastSeen: now, ...fields })));
 }
 
+kernelTest('a flow that is confirmed during a walk is counted', async (t) => {
+  await withTables(async (maps) => {
+    put(maps.flows, 2, { balancer: 2 });
+    put(maps.flows_new, 1, { balancer: 1 });
+    const census = await takeCensus(maps, rule, () => {
+      confirmFlows({ maps }, entry(), [key(1)], now);
+      return Promise.resolve();
+    });
+    t.true((census.byBalancer.get(1) ?? 0) > 0);
+  });
+});
+
 kernelTest('a census counts who lives, and finds what has to be looked after', async (t) => {
   await withTables((maps) => {
     put(maps.flows, 1, { balancer: 1 });
@@ -61,9 +74,10 @@ kernelTest('a census counts who lives, and finds what has to be looked after', a
     put(maps.flows_new, 5, { balancer: 1 });
     put(maps.flows_new, 6, { balancer: 2 });
     put(maps.flows_new, 7, { balancer: 2, lastSeen: now - 5_000 });
-    put(maps.flows_new, 8, { balancer: 3, state: FlowState.Opening });
+    put(maps.flows_new, 8, { balancer: 3, state: FlowState.Opening, lastSeen: now - 5_000 });
+    put(maps.flows_new, 9, { balancer: 3, state: FlowState.Opening });
     const census = takeCensusNow(maps, rule);
-    t.deepEqual([census.confirmed, census.unconfirmed, census.proxied], [4, 4, 1]);
+    t.deepEqual([census.confirmed, census.unconfirmed, census.proxied], [4, 5, 1]);
     t.deepEqual(
       [census.byBalancer.get(1), census.byBalancer.get(2), census.byBalancer.get(3)],
       [2, 2, undefined],
@@ -72,7 +86,9 @@ kernelTest('a census counts who lives, and finds what has to be looked after', a
       [census.promotable, census.demotable].map((list) => list.map((one) => one.key)),
       [[key(5)], [key(2)]],
     );
-    t.deepEqual([census.unproxied, census.leftover], [[key(4)], [key(8)]]);
+    t.deepEqual(census.unproxied, [key(4)]);
+    t.deepEqual(census.leftover, { unconfirmed: [key(8)], confirmed: [] });
+    t.is(census.young, 1);
   });
 });
 
