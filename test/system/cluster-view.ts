@@ -9,9 +9,6 @@ import type { Tier } from '../../topology/index.ts';
 import type { Cluster } from '../cluster.ts';
 import { until } from '../until.ts';
 
-/** Asking costs every node something. */
-const pollMs = 50;
-
 /** What `headgate status --json` tells, asked the same way but without a process of its own. */
 export async function statusOf({ env }: Pick<Cluster, 'env'>): Promise<ClusterStatus> {
   const nodes = await connectLocalNodes(env);
