@@ -40,6 +40,11 @@ const yamlOptions = {
   uniqueKeys: false,
 } as const;
 
+/** Tags of plain data: writing them changes nothing but whether `12` is a number. */
+const plainTags: ReadonlySet<string> = new Set(
+  ['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((name) => `tag:yaml.org,2002:${name}`),
+);
+
 /** Reads YAML. YAML's own errors come alone: what follows a syntax error is guesswork. Never throws. */
 export function readYaml(text: string, file: string): YamlSource | { readonly problems: readonly Problem[] } {
   let places: LinePlaces | undefined;
@@ -145,8 +150,10 @@ function toData(root: Node | null, targets: ReadonlyMap<Alias, Node>, findings: 
     }
     const node = follow(targets, start);
     if (isAlias(start) && node === null) odd(path, 'an anchor set above', `the alias *${start.source}`);
-    if (node?.tag !== undefined && !node.tag.startsWith('tag:yaml.org,2002:')) {
+    if (node?.tag !== undefined && !plainTags.has(node.tag)) {
       odd(path, 'a plain value', 'a YAML tag, which has no meaning here');
+      // What the library knows by itself is no plain data: !!binary is a Uint8Array.
+      if (isScalar(node)) return null;
     }
     if (isSeq(node)) return node.items.map((item, index) => convert(item as Node | null, [...path, index]));
     if (!isMap(node)) return isScalar(node) ? node.value : null;

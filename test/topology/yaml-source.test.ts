@@ -62,6 +62,14 @@ test('very many problems are counted instead of listed', (t) => {
   t.is(told.at(-1)?.message, '300 more problems from here on');
 });
 
+test('tags that the library knows by itself are refused like others, also where they are all there is', (t) => {
+  const told = (text: string): string => problems(text).map(formatProblem).join();
+  t.regex(told('!!binary -1'), /YAML tag/);
+  t.regex(told(sampleWith('cluster: chat', 'cluster: !!binary aGk=')), /^t\.yaml:2:\d+.*YAML tag/);
+  t.regex(told(sampleWith('cluster: chat', 'cluster: !!timestamp 2026-01-01')), /YAML tag/);
+  t.is(valid(sampleWith('cluster: chat', 'cluster: !!str 12')).cluster, '12');
+});
+
 test('a tag, a %YAML directive and a byte order mark change no meaning', (t) => {
   t.regex(problems(sampleWith('cluster: chat', 'cluster: !name chat')).map(formatProblem).join(), /YAML tag/);
   t.is(valid(`%YAML 1.1\n---\n${sampleText}`).hash, valid(sampleText).hash);
