@@ -143,6 +143,7 @@ class DirectorNode implements TierNode {
     // What an earlier process left goes on, whether a service wants it or not: flows may be in it.
     for (const kind of this.#kinds)
       if (kind.isPinned(this.#topology, this.#director)) this.#plane.plane(kind);
+    this.#modes.begin();
     this.#table = this.#buildTable();
     logTableChange(this.#log, this.#modes.choices, undefined, this.#table);
     await this.#toPlane(this.#table);

@@ -67,6 +67,11 @@ export class ModeKeeper {
     this.#sinceMs = this.#options.clock.now();
   }
 
+  /** Nothing of what was chosen has been in force yet: what an earlier process left counts. */
+  begin(): void {
+    this.#choices = new Map();
+  }
+
   /** Looks again: balancers may have come. */
   update(): void {
     const { clock, health, log } = this.#options;
