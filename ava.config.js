@@ -28,8 +28,8 @@ export default {
     compile: 'tsc',
   },
   workerThreads: false,
-  // One more than two cores have: the third goes on while clusters wait.
-  concurrency: 3,
+  // Two for each core that two cores have: others go on while clusters wait.
+  concurrency: 4,
   timeout: '60s',
   sortTestFiles: (one, other) => place(one) - place(other) || (one < other ? -1 : 1),
 };

@@ -89,10 +89,10 @@ test.serial(
     await people.ann.line(/\* cat came, on c\d/);
 
     const table = await outputOf([...headgate, 'status'], { env });
-    t.regex(table, /^TIER +NODE +STATE +MISSES +CONNECTIONS +NEW\/S +TOPOLOGY$/m);
-    t.regex(table, /^director +d1 +up +- +3 +\d+\.\d +[0-9a-f]{16}$/m);
+    t.regex(table, /^TIER +NODE +STATE +MISSES +CONNECTIONS +LIMIT +NEW\/S +TOPOLOGY$/m);
+    t.regex(table, /^director +d1 +up +- +3 +\d+ +\d+\.\d +[0-9a-f]{16}$/m);
     for (const node of ['b1', 'b2', 'c1', 'c2', 'c3'])
-      t.regex(table, new RegExp(`${node} +up +0 +\\d+ +\\d+\\.\\d +[0-9a-f]{16}$`, 'm'));
+      t.regex(table, new RegExp(`${node} +up +0 +\\d+ +\\d+ +\\d+\\.\\d +[0-9a-f]{16}$`, 'm'));
     const remote = await outputOf([...headgate, 'status', '--json', '--topology', file], { env });
     t.is((JSON.parse(remote) as { nodes: unknown[] }).nodes.length, 6);
     t.regex(
