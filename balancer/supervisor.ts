@@ -292,6 +292,10 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#workersChanged();
   }
 
+  silent(member: FleetMember): void {
+    this.#steering?.gone(member.place);
+  }
+
   gone(member: FleetMember, served: boolean): void {
     this.#upstreams.workerGone(member.place);
     this.#steering?.gone(member.place);

@@ -1,18 +1,19 @@
 /** What to do with a worker at the moment a beat is due. */
 export type BeatVerdict = 'ping' | 'kill';
 
-/** The three-miss rule for one worker. Pure: told when beats fall due and when answers come. */
+/** Counts the misses of one worker. Pure: told when beats fall due and when answers come. */
 export class WorkerBeat {
   #beat = 0;
   #answered = true;
   #misses = 0;
 
   /**
-   * A beat is due. `late`: the supervisor itself came late, so an answer missing now says nothing of the worker.
+   * A beat is due. `late`: the supervisor itself came late, so an answer missing now says nothing of the worker. From
+   * `deadMisses` on it is to be killed.
    */
-  due(missesAllowed: number, late: boolean): BeatVerdict {
+  due(deadMisses: number, late: boolean): BeatVerdict {
     if (!this.#answered && !late) this.#misses++;
-    if (this.#misses >= missesAllowed) return 'kill';
+    if (this.#misses >= deadMisses) return 'kill';
     this.#beat++;
     this.#answered = false;
     return 'ping';

@@ -21,7 +21,10 @@ const farewellMs = 5_000;
 /** How workers are beaten. */
 export interface BeatSettings {
   readonly intervalMs: number;
+  /** So many in a row, and the worker gets nothing new until it answers. */
   readonly misses: number;
+  /** Silence after which it is killed: before, it may be busy, and thousands live in it. */
+  readonly deadAfterMs: number;
 }
 
 /** One worker; its `id` is never used again. */
@@ -45,6 +48,8 @@ export interface FleetEvents {
   /** A frame of a worker's flow reports; false when it was not understood. */
   flows(member: FleetMember, frame: unknown): boolean;
   applied(member: FleetMember, applied: WorkerApplied): void;
+  /** The worker has missed too many beats; what it is told when it answers again is the config. */
+  silent(member: FleetMember): void;
   /** The worker and its connections are gone; `served`: it had taken over a config before. */
   gone(member: FleetMember, served: boolean): void;
 }
@@ -53,6 +58,8 @@ export interface FleetEvents {
 export interface FleetStats {
   /** Workers that ended by themselves or by somebody else's hand. Not expected. */
   workersDied: number;
+  /** Times that a worker missed too many beats, whether it answered later or was killed. Not expected. */
+  workersSilent: number;
   /** Workers killed because they did not answer. Not expected. */
   workersStuck: number;
   /** Messages of workers that were not understood and dropped. Not expected. */
@@ -80,13 +87,15 @@ interface Member {
   misses: number;
   report: WorkerReport | undefined;
   applied: WorkerApplied | undefined;
+  /** It gets nothing new until it answers. */
+  silent: boolean;
   /** Killed, but not gone yet. */
   doomed: boolean;
 }
 
 /** A fixed number of workers: started, told the config, beaten, and replaced when they die or hang. */
 export class WorkerFleet {
-  readonly stats: FleetStats = { workersDied: 0, workersStuck: 0, badWorkerMessages: 0 };
+  readonly stats: FleetStats = { workersDied: 0, workersSilent: 0, workersStuck: 0, badWorkerMessages: 0 };
   readonly #options: FleetOptions;
   readonly #members = new Map<number, Member>();
   readonly #respawns = new Set<Timer>();
@@ -123,8 +132,9 @@ export class WorkerFleet {
   }
 
   setBeat(beat: BeatSettings): void {
-    if (beat.intervalMs === this.#beat.intervalMs && beat.misses === this.#beat.misses) return;
+    const isSame = beat.intervalMs === this.#beat.intervalMs;
     this.#beat = beat;
+    if (isSame) return;
     this.#beating.cancel();
     this.#beating = this.#startBeating();
   }
@@ -175,6 +185,7 @@ export class WorkerFleet {
       misses: 0,
       report: undefined,
       applied: undefined,
+      silent: false,
       doomed: false,
     };
     this.#members.set(id, member);
@@ -197,6 +208,7 @@ export class WorkerFleet {
     } else if (checked.kind === 'pong') {
       member.beat.pong(checked.beat);
       member.misses = member.beat.misses;
+      if (member.silent) this.#answersAgain(member);
     } else if (checked.kind === 'report') {
       member.report = checked;
       events.report(member, checked);
@@ -210,7 +222,8 @@ export class WorkerFleet {
   #beatAll(): void {
     const { clock, log } = this.#options;
     const now = clock.now();
-    const { intervalMs, misses } = this.#beat;
+    const { intervalMs, misses, deadAfterMs } = this.#beat;
+    const deadMisses = Math.max(misses, Math.ceil(deadAfterMs / intervalMs));
     const sinceMs = now - this.#lastBeatMs;
     // The round after a late one comes right behind it; nobody could have answered in between.
     if (sinceMs < intervalMs / 2) return;
@@ -221,16 +234,35 @@ export class WorkerFleet {
       const starting = member.applied === undefined;
       const hopeless = starting && now - member.bornMs > startTimeoutMs;
       if (starting && !hopeless) continue;
-      const verdict = hopeless ? 'kill' : member.beat.due(misses, late);
+      const verdict = hopeless ? 'kill' : member.beat.due(deadMisses, late);
       member.misses = member.beat.misses;
-      if (verdict === 'ping') member.process.send({ kind: 'ping', beat: member.beat.beat });
-      else {
+      if (verdict === 'ping') {
+        if (member.misses >= misses && !member.silent) this.#fallsSilent(member);
+        member.process.send({ kind: 'ping', beat: member.beat.beat });
+      } else {
         this.stats.workersStuck++;
         log.error({ worker: member.pid, misses: member.misses }, 'worker does not answer; killing it');
         member.doomed = true;
         member.process.kill();
       }
     }
+  }
+
+  #fallsSilent(member: Member): void {
+    const { events, log } = this.#options;
+    member.silent = true;
+    this.stats.workersSilent++;
+    log.warn(
+      { worker: member.pid, misses: member.misses },
+      'worker does not answer: nothing new for it, and when it stays silent it is killed',
+    );
+    events.silent(member);
+  }
+
+  #answersAgain(member: Member): void {
+    member.silent = false;
+    this.#options.log.info({ worker: member.pid }, 'worker answers again');
+    member.process.send({ kind: 'config', config: this.#config });
   }
 
   #exited(member: Member, why: string): void {

@@ -50,7 +50,7 @@ export class Steering {
     }
   }
 
-  /** The worker of a place has ended: nothing new for it. */
+  /** The worker of a place has ended, or does not answer: nothing new for it. */
   gone(place: number): void {
     new LoadRecord(() => this.#memory.bytes, place).setLive(false);
   }

@@ -57,6 +57,8 @@ interface Setup {
   readonly clock: ManualClock;
   /** Every process ever started. */
   readonly processes: FakeProcess[];
+  /** Ids of those that fell silent. */
+  readonly silent: number[];
   readonly gone: { readonly member: FleetMember; readonly served: boolean }[];
 }
 
@@ -74,6 +76,7 @@ function setup(size: number): Setup {
   const clock = new ManualClock();
   const processes: FakeProcess[] = [];
   const gone: { member: FleetMember; served: boolean }[] = [];
+  const silent: number[] = [];
   const fleet = new WorkerFleet(
     {
       size,
@@ -91,18 +94,19 @@ function setup(size: number): Setup {
       },
       clock,
       log: pino({ level: 'silent' }),
-      beat: { intervalMs, misses: 3 },
+      beat: { intervalMs, misses: 3, deadAfterMs: 6 * intervalMs },
       events: {
         requests: (_member, requests) => requests.flatMap((one) => (one[0] === 'pick' ? [one[1], 5] : [])),
         report() {},
         flows: () => true,
         applied() {},
+        silent: (member) => void silent.push(member.id),
         gone: (member, served) => void gone.push({ member, served }),
       },
     },
     config,
   );
-  return { fleet, clock, processes, gone };
+  return { fleet, clock, processes, gone, silent };
 }
 
 test('each worker is told how to start and then the config', (t) => {
@@ -126,15 +130,39 @@ test('a worker that answers its beats lives on, also when an answer is late', (t
   t.false(processes[0]!.killed);
 });
 
-test('a worker that misses three beats in a row is killed and replaced at once', (t) => {
-  const { clock, processes, fleet, gone } = setup(1);
-  processes[0]!.apply();
+test('a worker that misses three beats in a row gets nothing new, and the config again when it answers', (t) => {
+  const { clock, processes, fleet, silent } = setup(1);
+  const [worker] = processes;
+  worker!.apply();
   clock.advance(3 * intervalMs);
   t.is(fleet.members()[0]!.misses, 2);
+  t.deepEqual(silent, []);
+  clock.advance(2 * intervalMs);
+  t.deepEqual(silent, [1], 'it is told once');
+  t.is(fleet.stats.workersSilent, 1);
+  t.false(worker!.killed);
+  const before = worker!.received.length;
+  worker!.pong();
+  t.deepEqual(
+    worker!.received.slice(before).map(({ kind }) => kind),
+    ['config'],
+  );
+  worker!.pong();
+  t.is(worker!.received.length, before + 1);
+  clock.advance(intervalMs);
+  t.false(worker!.killed);
+  t.is(fleet.stats.workersStuck, 0);
+});
+
+test('a worker that is silent for the time after which the dead are given up is killed and replaced at once', (t) => {
+  const { clock, processes, fleet, gone } = setup(1);
+  processes[0]!.apply();
+  clock.advance(6 * intervalMs);
+  t.is(fleet.members()[0]!.misses, 5);
   t.false(processes[0]!.killed);
   clock.advance(intervalMs);
   t.true(processes[0]!.killed);
-  clock.advance(5 * intervalMs);
+  clock.advance(8 * intervalMs);
   t.is(fleet.stats.workersStuck, 1, 'it is killed once');
   processes[0]!.exit('signal SIGKILL');
   clock.advance(0);
@@ -169,7 +197,7 @@ test('beats that fell due while the supervisor was late are no misses', (t) => {
       },
       clock,
       log: pino({ level: 'silent' }),
-      beat: { intervalMs, misses: 3 },
+      beat: { intervalMs, misses: 3, deadAfterMs: 6 * intervalMs },
       events: { requests: () => [], report() {}, flows: () => true, applied() {}, gone() {} },
     },
     config,

@@ -24,7 +24,7 @@ export const heartbeatSchema = z.strictObject(
     }),
     deadAfter: documented(duration(1_000, 3_600_000).prefault('10s'), {
       about:
-        'A node that has been down for this long is dead: its clients are told instead of waiting for it.',
+        'A node that has been down for this long is dead: its clients are told instead of waiting for it. A worker process of a balancer that is silent for as long is killed and replaced.',
       unit: 'duration, 1s to 1h',
       effect: 'Shorter: connections to a node that is down now may be ended sooner. Others: none.',
     }),

@@ -125,7 +125,8 @@ export const serviceSchema = z.strictObject(
               effect: newConnections,
             }),
             keepalive: documented(duration(1_000, 32_767_000).prefault('300s'), {
-              about: 'Silence after which TCP keepalive asks whether a peer still lives (TCP_KEEPIDLE).',
+              about:
+                'Silence after which TCP keepalive asks whether a peer still lives (TCP_KEEPIDLE). Asked earlier where `user` would else end a connection for one lost answer: after 257s by default.',
               unit: 'duration, 1s to 32767s',
               effect: newConnections,
             }),

@@ -18,7 +18,7 @@ const keepaliveIntervalSeconds = 1;
 
 /** TCP_KEEPIDLE; 0: no keepalive. */
 function idleSecondsOf(settings: RelaySettings): number {
-  return Math.ceil(keepaliveIdleMs(settings) / 1_000);
+  return keepaliveIdleMs(settings) / 1_000;
 }
 
 /** Sets a listening socket up, whose options its clients inherit, each when its handshake ends. */
