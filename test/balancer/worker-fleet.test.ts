@@ -198,7 +198,7 @@ test('beats that fell due while the supervisor was late are no misses', (t) => {
       clock,
       log: pino({ level: 'silent' }),
       beat: { intervalMs, misses: 3, deadAfterMs: 6 * intervalMs },
-      events: { requests: () => [], report() {}, flows: () => true, applied() {}, gone() {} },
+      events: { requests: () => [], report() {}, flows: () => true, applied() {}, silent() {}, gone() {} },
     },
     config,
   );
@@ -300,7 +300,7 @@ test('close dismisses every worker and replaces none; one that does not leave is
 test('a changed interval changes the beats', (t) => {
   const { processes, fleet, clock } = setup(1);
   processes[0]!.apply();
-  fleet.setBeat({ intervalMs: 100, misses: 3 });
+  fleet.setBeat({ intervalMs: 100, misses: 3, deadAfterMs: 1_000 });
   clock.advance(200);
   t.is(processes[0]!.pings, 2);
 });
