@@ -8,7 +8,7 @@ import { ownNamespaces, temporaryDirectory } from '../../test/lib/linux/bpf/own-
 import { onExit } from '../../test/process-groups.ts';
 import type { Program, Teardown } from '../../test/processes.ts';
 import { chatScript, ChatServers } from './chat-servers.ts';
-import { hostSettings, withMachineSettings } from './kernel-settings.ts';
+import { hostSettings, withHostTables } from './kernel-settings.ts';
 import { director, port, serverPort, vip, type Plan, type TierHost } from './plan.ts';
 import type { System } from './run.ts';
 import type { TierProcesses } from './tiers.ts';
@@ -40,7 +40,7 @@ export function createHosts(
     },
     sysctls: hostSettings,
   };
-  return withMachineSettings(t, plan, () => createLab(t, spec));
+  return withHostTables(plan, () => createLab(t, spec));
 }
 
 /** A bpf file system for this run alone, in a mount namespace that ends with this process. */

@@ -20,6 +20,7 @@ import { growthLines, growthOf } from './growth.ts';
 import { runHeadgate } from './headgate-run.ts';
 import { availableBytes, estimateBytes, gibibytes, MemoryWatch } from './memory.ts';
 import { peers, runPeer, type Peer } from './peer-run.ts';
+import { raiseMachineSettings } from './kernel-settings.ts';
 import { planRun } from './plan.ts';
 import { Progress } from './progress.ts';
 import type { RunResult } from './result.ts';
@@ -70,6 +71,7 @@ progress.part(
 );
 const results: RunResult[] = [];
 try {
+  raiseMachineSettings();
   const { forwarding, engine } = values;
   const systems = values.only?.split(',') ?? ['headgate', ...(values.peers ? peers : [])];
   for (const system of systems) {

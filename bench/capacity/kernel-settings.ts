@@ -1,8 +1,6 @@
 /** What the kernel is told before a run: limits of its own, and those of each host. */
-import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { onExit } from '../../test/process-groups.ts';
-import type { Teardown } from '../../test/processes.ts';
 import { ephemeralPorts, type Plan } from './plan.ts';
 
 /** Of every host. Accept queues are as long as a storm needs. */
@@ -29,52 +27,47 @@ const machineLeast: Readonly<Record<string, number>> = {
  */
 const tableSetting = 'net.ipv4.tcp_child_ehash_entries';
 
-/** Runs `make`, which makes namespaces, under the settings of a run. They are as they were at the end of the run. */
-export async function withMachineSettings<Made>(
-  t: Teardown,
+/**
+ * Raises what the machine has. Call it before the process enters namespaces of its own, from which the machine's settings of the
+ * network cannot be seen; they are as they were when the process has ended. Throws when the kernel does not take one: a run without it
+ * measures something else.
+ */
+export function raiseMachineSettings(): void {
+  const undo: (() => void)[] = [];
+  onExit(() => undo.splice(0).forEach((run) => run()));
+  for (const [name, least] of Object.entries(machineLeast)) raise(fileOf(name), least, undo);
+}
+
+/** Runs `make`, which makes namespaces, each with a table for the established connections of this plan. */
+export async function withHostTables<Made>(
   { balancerLimit }: Plan,
   make: () => Promise<Made>,
 ): Promise<Made> {
   const undo: (() => void)[] = [];
   const restore = (): void => undo.splice(0).forEach((run) => run());
   onExit(restore);
-  t.teardown(restore);
-  for (const [name, least] of Object.entries(machineLeast)) raise(name, least, undo);
-  const undoTable: (() => void)[] = [];
-  const restoreTable = (): void => undoTable.splice(0).forEach((run) => run());
-  onExit(restoreTable);
-  raiseOwn(tableSetting, 2 ** Math.ceil(Math.log2(2 * balancerLimit)), undoTable);
+  const file = fileOf(tableSetting);
+  // Older kernels have one table for all.
+  if (existsSync(file)) raise(file, 2 ** Math.ceil(Math.log2(2 * balancerLimit)), undo);
   try {
     return await make();
   } finally {
-    restoreTable();
+    restore();
   }
 }
 
-/** Runs in the first network namespace, whose settings are the machine's; the bench may be in one of its own. */
-function inFirst(...argv: readonly string[]): string {
-  const args = ['--net=/proc/1/ns/net', ...argv];
-  const { status, stdout, stderr } = spawnSync('nsenter', args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`nsenter ${args.join(' ')}: ${stderr.trim()}`);
-  return stdout.trim();
+function fileOf(name: string): string {
+  return `/proc/sys/${name.replaceAll('.', '/')}`;
 }
 
-/** Throws when the kernel does not take a setting: a run without it measures something else. */
-function raise(name: string, least: number, undo: (() => void)[]): void {
-  const file = `/proc/sys/${name.replaceAll('.', '/')}`;
-  const was = inFirst('cat', file);
-  if (Number(was) >= least) return;
-  const write = (value: string): string => inFirst('sh', '-c', 'printf %s "$2" > "$1"', 'set', file, value);
-  write(`${least}`);
-  undo.push(() => void write(was));
-}
-
-/** Of the namespace of the bench, which those of the hosts take it from. Older kernels do not know it. */
-function raiseOwn(name: string, least: number, undo: (() => void)[]): void {
-  const file = `/proc/sys/${name.replaceAll('.', '/')}`;
-  if (!existsSync(file)) return;
+/** The file stays open: later it may not be found any more. */
+function raise(file: string, least: number, undo: (() => void)[]): void {
   const was = readFileSync(file, 'utf8').trim();
   if (Number(was) >= least) return;
-  writeFileSync(file, `${least}`);
-  undo.push(() => writeFileSync(file, was));
+  const fd = openSync(file, 'w');
+  writeSync(fd, `${least}`, 0);
+  undo.push(() => {
+    writeSync(fd, was, 0);
+    closeSync(fd);
+  });
 }
