@@ -11,7 +11,7 @@ export const refusedNext = test.macro<[Engine]>({
   title: (_, { name }) =>
     `${name}: a destination that refuses is followed by the next, and the client never hears`,
   async exec(t, engine) {
-    const refusing = await refusingEndpoint(host);
+    const refusing = refusingEndpoint;
     const tries: (readonly string[])[] = [];
     const lab: Lab = await Lab.start(t, engine, {
       route(_client, tried) {
@@ -66,7 +66,7 @@ export const timeoutNext = test.macro<[Engine]>({
 export const allRefuse = test.macro<[Engine]>({
   title: (_, { name }) => `${name}: a client is refused with RST after eight destinations failed`,
   async exec(t, engine) {
-    const refusing = await refusingEndpoint(host);
+    const refusing = refusingEndpoint;
     const lab = await Lab.start(t, engine, {
       route: (_client, tried) => to(`dead${tried.length}`, refusing),
     });
@@ -117,7 +117,7 @@ export const throwingRouter = test.macro<[Engine]>({
   title: (_, { name }) =>
     `${name}: a router that throws in connected(), failed() or ended() harms no connection`,
   async exec(t, engine) {
-    const refusing = await refusingEndpoint(host);
+    const refusing = refusingEndpoint;
     const lab: Lab = await Lab.start(t, engine, {
       route: (_client, tried) =>
         tried.length === 0 ? to('dead', refusing) : to('server', lab.server.endpoint),

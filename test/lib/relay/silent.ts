@@ -1,17 +1,14 @@
 import net from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { Endpoint } from '../../../lib/address/index.ts';
-import { acceptQueue, listeningSocket } from '../../../lib/linux/index.ts';
+import { acceptQueue, listeningSocket, localEndpoint } from '../../../lib/linux/index.ts';
 import { until } from '../../until.ts';
 import { closeSync } from 'node:fs';
 
 /** An address that never answers a connect: a listener that accepts nothing, its accept queue full. */
 export async function silentEndpoint(t: ExecutionContext, host: string): Promise<Endpoint> {
-  const probe = net.createServer();
-  await new Promise<void>((resolve) => probe.listen({ host, port: 0 }, resolve));
-  const { port } = probe.address() as net.AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  const fd = listeningSocket({ endpoint: { host, port }, reusePort: false, backlog: 1 });
+  const fd = listeningSocket({ endpoint: { host, port: 0 }, reusePort: false, backlog: 1 });
+  const { port } = localEndpoint(fd);
   t.teardown(() => closeSync(fd));
   const fillers: net.Socket[] = [];
   t.teardown(() => fillers.forEach((socket) => socket.destroy()));
@@ -25,11 +22,5 @@ export async function silentEndpoint(t: ExecutionContext, host: string): Promise
   return { host, port };
 }
 
-/** An address that refuses: its port was free a moment ago. */
-export async function refusingEndpoint(host: string): Promise<Endpoint> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen({ host, port: 0 }, resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return { host, port };
-}
+/** An address that refuses: nobody listens at it. A port that was free a moment ago may be another test's by now. */
+export const refusingEndpoint: Endpoint = { host: '127.30.200.1', port: 9 };
