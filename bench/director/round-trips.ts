@@ -11,7 +11,7 @@ import type { Program, Teardown } from '../../test/processes.ts';
 import { Scope } from '../../test/scope.ts';
 import { nodeStatus, statusOf } from '../../test/system/cluster-view.ts';
 import { until } from '../../test/until.ts';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { unmountBpffs } from '../../lib/linux/bpf/index.ts';
 import { ownTemporaryFolder } from '../../test/own-temporary-folder.ts';
 import { median } from '../measure.ts';
@@ -53,14 +53,20 @@ async function layTable(t: Teardown, way: Way, pins: string): Promise<Table> {
   const attached =
     way === 'direct'
       ? undefined
-      : await (way === 'nftables' ? translate(lab) : direct(t, lab, way, path.join(pins, way)));
+      : await (way === 'nftables' ? translate(lab, pins) : direct(t, lab, way, path.join(pins, way)));
   const to = way === 'direct' ? address.b1 : address.vip;
+  const connect = `require('net').connect(${port}, '${to}').on('connect', () => process.exit(0)).on('error', () => process.exit(1))`;
+  // The next hop may still be asked for.
+  await until(async () => (await lab.exec('client', [process.execPath, '-e', connect])).code === 0, {
+    describe: `${way} to take connections`,
+    everyMs: 100,
+  });
   const client = await lab.spawn('client', [process.execPath, script, 'client', to, `${port}`, ...size]);
   await client.line(/connected/, { timeoutMs: 30_000 });
   return { client, attached };
 }
 
-async function translate(lab: Lab): Promise<undefined> {
+async function translate(lab: Lab, folder: string): Promise<undefined> {
   await lab.sysctl('d1', 'net.ipv4.ip_forward', '1');
   const rules = `
 table ip nat {
@@ -68,7 +74,9 @@ table ip nat {
   chain postrouting { type nat hook postrouting priority srcnat; ip daddr ${address.b1} masquerade; }
 }
 `;
-  const { code, stderr } = await lab.exec('d1', ['nft', '-f', '-'], { input: rules });
+  const file = path.join(folder, 'rules.nft');
+  writeFileSync(file, rules);
+  const { code, stderr } = await lab.exec('d1', ['nft', '-f', file]);
   if (code !== 0) throw new Error(`nft: ${stderr.trim()}`);
   return undefined;
 }
@@ -119,11 +127,11 @@ export async function measureRoundTrips(
   });
   pins = mountPins(folder);
   if (pins === undefined) throw new Error('no bpf file system can be mounted here; run as root on Linux');
-  const ways: readonly Way[] = [...modes, 'nftables', 'direct'];
+  const ways: readonly Way[] = ['nftables', 'direct', ...modes];
   const scope = new Scope();
   try {
     const tables = new Map<Way, Table>();
-    for (const way of ways) tables.set(way, await layTable(scope, way, pins));
+    for (const way of ways) tables.set(way, await layTable(scope, way, way === 'nftables' ? folder : pins));
     const found = new Map<Way, number[]>(ways.map((way) => [way, []]));
     for (let round = 0; round < rounds; round++)
       for (const way of ways) found.get(way)!.push(await play(tables.get(way)!.client));
