@@ -54,6 +54,8 @@ export class UringOpening extends Opening {
     const local = localAddress === undefined ? undefined : encodeSockaddr({ host: localAddress, port: 0 });
     this.#failure = undefined;
     this.#endpoint = endpoint;
+    // The kernel copies an address when it is submitted; that of an attempt given up at once still stands in the row.
+    if (attempt > 0) machine.ring.submit();
     machine.rowMemory.u8.set(remote, machine.offset(row, rowAt.destination));
     machine.ring.reserve(4);
     const family = remote[0]!;

@@ -63,6 +63,37 @@ export const timeoutNext = test.macro<[Engine]>({
   },
 });
 
+export const timeoutAtOnce = test.macro<[Engine]>({
+  title: (_, { name }) => `${name}: a destination given up before its connect has left is followed by the next`,
+  async exec(t, engine) {
+    const silent = await silentEndpoint(t, '127.30.0.4');
+    const clock = new ManualClock();
+    const answer = gate();
+    const lab: Lab = await Lab.start(t, engine, {
+      relay: { clock },
+      settings: { connectTimeoutMs: 2_000 },
+      async route(_client, tried) {
+        if (tried.length > 0) return to('server', lab.server.endpoint);
+        await answer.opened;
+        return to('silent', silent);
+      },
+    });
+    const client = await lab.client();
+    client.send('hello');
+    await until(() => lab.router.routed.length === 1, 'the router is asked');
+    answer.open();
+    // Microtasks: the connect is asked for in one of them, and the event loop goes on only after all.
+    for (let tick = 0; tick < 20; tick++) await Promise.resolve();
+    clock.advance(2_000);
+    await (await lab.server.peer()).hears('hello');
+    t.deepEqual(
+      lab.router.failures.map(({ destination, error }) => [destination.id, error.code]),
+      [['silent', 'HEADGATE_RELAY_CONNECT_TIMEOUT']],
+    );
+    await lab.audit(t);
+  },
+});
+
 export const allRefuse = test.macro<[Engine]>({
   title: (_, { name }) => `${name}: a client is refused with RST after eight destinations failed`,
   async exec(t, engine) {

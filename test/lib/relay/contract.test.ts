@@ -31,6 +31,7 @@ for (const engine of engines) {
 
   test(opening.refusedNext, engine);
   test(opening.timeoutNext, engine);
+  test(opening.timeoutAtOnce, engine);
   test(opening.allRefuse, engine);
   test(opening.localAddress, engine);
   test(opening.noDestination, engine, 'has no destination', () => null, 0);
