@@ -8,11 +8,8 @@ import {
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_MORE,
   MSG_DONTWAIT,
-  packHigh,
-  packLow,
   POLLERR,
   POLLHUP,
-  prepareCancel,
   prepareInstall,
   preparePollMultishot,
   prepareReceiveMultishot,
@@ -166,6 +163,18 @@ export class Carrier {
     else this.#head[socket] = none;
     this.#tail[socket] = this.#head[socket]!;
     this.#clear(socket, flag.starved);
+  }
+
+  /** Ends a socket with RST and drops what it sent. */
+  reset(socket: number): void {
+    const row = socket >> 1;
+    const side = socket & 1;
+    this.drop(socket);
+    // What is under way would keep it open.
+    if (this.#has(socket, flag.armed)) this.#machine.cancel(row, kinds.receive | side);
+    if (this.#has(socket ^ 1, flag.sending)) this.#machine.cancel(row, kinds.send | (side ^ 1));
+    if (this.#has(socket, flag.watched)) this.#machine.cancel(row, kinds.watch | side);
+    this.#machine.resetSocket(row, socket);
   }
 
   /** Receives, unless it does already, has ended, or the bytes held leave too little room. */
@@ -329,9 +338,7 @@ export class Carrier {
   /** Ends the watches on a row both ends of which have sent FIN: nothing else is under way there. */
   unwatch(row: number): void {
     for (const socket of [2 * row, 2 * row + 1]) {
-      if (!this.#has(socket, flag.watched)) continue;
-      const high = packHigh(this.#machine.table.generation(row));
-      prepareCancel(this.#machine.order(row), packLow(kinds.watch | (socket & 1), row), high).skipSuccess();
+      if (this.#has(socket, flag.watched)) this.#machine.cancel(row, kinds.watch | (socket & 1));
     }
   }
 

@@ -170,9 +170,11 @@ export class UringCore implements CarrierOwner {
     // Ended already, by a router that was told of another end.
     if (client === undefined || destination === undefined) return;
     for (const socket of [2 * row, 2 * row + 1]) {
-      this.carrier.drop(socket);
-      if (reason === 'finished') this.machine.releaseSocket(row, socket);
-      else this.machine.resetSocket(row, socket);
+      if (reason !== 'finished') this.carrier.reset(socket);
+      else {
+        this.carrier.drop(socket);
+        this.machine.releaseSocket(row, socket);
+      }
     }
     this.#destinations[row] = undefined;
     this.destinations.remove(destination.id, row);

@@ -5,10 +5,7 @@ import { acceptQueue, errnoName, linuxAvailable, listeningSocket, localEndpoint 
 import {
   decodeSockaddr,
   ECANCELED,
-  packHigh,
-  packLow,
   prepareAcceptDirect,
-  prepareCancel,
   prepareInstall,
   sockaddrBytesMost,
 } from '../../linux/uring/index.ts';
@@ -219,8 +216,7 @@ export class UringListener implements RelayListener {
     for (const key of this.#rows) {
       const core = this.#rings.core(Math.floor(key / rowSpan));
       const row = key % rowSpan;
-      const high = packHigh(core.machine.table.generation(row));
-      prepareCancel(core.machine.order(row), packLow(kinds.accept, row), high).skipSuccess();
+      core.machine.cancel(row, kinds.accept);
       cores.add(core);
     }
     for (const { machine } of cores) {

@@ -7,7 +7,7 @@ import {
   OperationTable,
   packHigh,
   packLow,
-  prepareCancelAll,
+  prepareCancel,
   prepareClose,
   prepareSetSocketOption,
   Ring,
@@ -18,10 +18,15 @@ import {
 import { kinds } from './kinds.ts';
 
 /**
- * Of each request entry there are four for completions. The kernel makes completions while it is called, a few dozen at a
- * time and one per request of a batch, so that more would not be used.
+ * Of each request entry there are four for completions, at least. The kernel makes completions while it is called, a few dozen
+ * at a time and one per request of a batch, so that more would not be used.
  */
 const completionsPerEntry = 4;
+/**
+ * With these the kernel has 256 chains for what may be cancelled, the most there are: one per 32 entries for completions
+ * (io_ring_ctx_alloc() in io_uring/io_uring.c). A row has two receives under way.
+ */
+const completionsMost = 8_192;
 /** A shared receive buffer. They are held for the length of a send that does not wait, so a batch needs few. */
 export const sharedBufferBytes = 65_536;
 
@@ -70,7 +75,8 @@ export class Machine {
   constructor({ rows, buffers, entries, handle, afterBatch }: MachineOptions) {
     this.rows = rows;
     this.table = new OperationTable(rows);
-    this.ring = new Ring({ entries, completionEntries: completionsPerEntry * entries });
+    const completionEntries = Math.max(completionsPerEntry * entries, Math.min(2 * rows, completionsMost));
+    this.ring = new Ring({ entries, completionEntries });
     try {
       new DirectTable(this.ring, { slots: 2 * rows, reserved: 2 * rows });
       this.group = new BufferGroup(this.ring, { group: 0, buffers, bufferBytes: sharedBufferBytes });
@@ -125,16 +131,16 @@ export class Machine {
   }
 
   /**
-   * Ends a socket with RST: what is under way is cancelled, a connect too when `connectKind` names it. The slot is free for the
-   * next request. Each is cancelled by its user data, which the kernel looks up; by descriptor it would walk over everything under
-   * way on the ring. Before the row is released: the generation is part of the user data.
+   * Cancels the request of this kind that is under way on a row; before the row is released, for the generation is part of the
+   * user data. Ask only for what there is: the kernel looks through a chain of its hash of all that is under way on the ring.
+   * (By descriptor it would walk over everything.)
    */
-  resetSocket(row: number, socket: number, connectKind?: number): void {
-    const side = socket & 1;
-    this.#cancel(row, kinds.receive | side);
-    this.#cancel(row, kinds.send | (side ^ 1));
-    this.#cancel(row, kinds.watch | side);
-    if (connectKind !== undefined) this.#cancel(row, connectKind);
+  cancel(row: number, kind: number): void {
+    prepareCancel(this.order(row), packLow(kind, row), packHigh(this.table.generation(row))).skipSuccess();
+  }
+
+  /** Ends a socket on which nothing is under way any more with RST. The slot is free for the next request. */
+  resetSocket(row: number, socket: number): void {
     const linger = this.#constants.address + constantAt.linger;
     prepareSetSocketOption(this.order(row), direct(socket), SOL_SOCKET, SO_LINGER, linger, 8).skipSuccess();
     this.releaseSocket(row, socket);
@@ -149,10 +155,5 @@ export class Machine {
   close(): void {
     this.loop.close();
     this.ring.close();
-  }
-
-  #cancel(row: number, kind: number): void {
-    const high = packHigh(this.table.generation(row));
-    prepareCancelAll(this.order(row), packLow(kind, row), high).skipSuccess();
   }
 }

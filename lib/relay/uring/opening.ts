@@ -89,13 +89,14 @@ export class UringOpening extends Opening {
   protected override dropDestination(): void {
     if (this.#endpoint === undefined) return;
     this.#endpoint = undefined;
-    this.#core.machine.resetSocket(this.#row, 2 * this.#row + 1, kinds.connect | this.#attempt);
+    const { machine } = this.#core;
+    machine.cancel(this.#row, kinds.connect | this.#attempt);
+    machine.resetSocket(this.#row, 2 * this.#row + 1);
   }
 
   protected override resetClient(): void {
     this.#held.length = 0;
-    this.#core.carrier.drop(2 * this.#row);
-    this.#core.machine.resetSocket(this.#row, 2 * this.#row);
+    this.#core.carrier.reset(2 * this.#row);
     this.#core.releaseRow(this.#row);
   }
 
