@@ -74,5 +74,8 @@ function revision(): string | undefined {
   return commit === undefined ? undefined : `${commit}${git('status', '--porcelain') === '' ? '' : '+'}`;
 }
 
-const options = readOptions();
-if (options !== undefined) await run(options);
+if (process.argv.includes('--help')) console.log(usage);
+else {
+  const options = readOptions();
+  if (options !== undefined) await run(options);
+}

@@ -3,7 +3,8 @@ import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { outputOf, startProgram, type Program, type ProgramOptions, type Teardown } from './processes.ts';
+import { createSecretFile } from '../topology/index.ts';
+import { startProgram, type Program, type ProgramOptions, type Teardown } from './processes.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 /** The command as it is installed: `[...headgate, 'topology', 'check', file]`. */
@@ -67,7 +68,7 @@ export async function startCluster(
   const folder = await temporaryFolder(t, { 'topology.yaml': topologyOf(spec) });
   const file = path.join(folder, 'topology.yaml');
   const env = { HEADGATE_RUNTIME_DIR: path.join(folder, 'run') };
-  await outputOf([...headgate, 'topology', 'new-secret', path.join(folder, 'cluster.key')], { env });
+  await createSecretFile(path.join(folder, 'cluster.key'));
   const place = (await placeTopology?.({ file, env, folder })) ?? file;
   const started = new Map<string, Program>();
   let current = spec;

@@ -9,13 +9,11 @@
  * costs beside the run that wrote FILE. Needs root. Ends with 1 when something is not as it must be, also when less than 1 GiB of
  * memory is left. Leaves nothing behind, and takes a quarter of an hour at the most and three times what connecting should take.
  */
-import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release, totalmem } from 'node:os';
-import { parseArgs } from 'node:util';
+import { readFileSync } from 'node:fs';
 import { describeError } from '../../lib/errors/index.ts';
-import { version } from '../../node/index.ts';
 import { probeLab } from '../../test/lab/index.ts';
+import { benchFacts, machine, writeResult } from '../facts.ts';
+import { benchOptions, flag, json, list, positive, text, whole } from '../options.ts';
 import { growthLines, growthOf } from './growth.ts';
 import { runHeadgate } from './headgate-run.ts';
 import { availableBytes, estimateBytes, gibibytes, MemoryWatch } from './memory.ts';
@@ -28,35 +26,39 @@ import { summary } from './summary.ts';
 
 const baseMs = 900_000;
 
-const { values } = parseArgs({
-  options: {
-    connections: { type: 'string' },
-    rate: { type: 'string', default: '3000' },
-    seconds: { type: 'string', default: '20' },
-    forwarding: { type: 'string', default: 'dr' },
-    engine: { type: 'string', default: 'uring' },
-    peers: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    compare: { type: 'string' },
-    json: { type: 'string' },
-  },
+const usage = `usage: npm run bench -- capacity [--connections N] [--rate PER_SECOND] [--seconds S] [--forwarding MODE] [--engine ENGINE]
+                               [--peers] [--only SYSTEM,…] [--compare FILE] [--json FILE]
+
+Many live chat connections through both tiers, every message counted. As root.
+
+  --connections N     (120000; with --peers 20000)
+  --rate PER_SECOND   of logins (3000)
+  --seconds S         of talk (20)
+  --forwarding MODE   dr, tun, nat, proxy (dr)
+  --engine ENGINE     uring, node (uring)
+  --peers             after that nginx behind nftables, and HAProxy behind HAProxy
+  --only SYSTEM,…     of headgate, nginx, haproxy
+  --compare FILE      say what a connection costs beside the run that wrote FILE
+  --json FILE         the result, for machines`;
+const values = benchOptions(usage, {
+  connections: whole(undefined),
+  rate: positive(3_000),
+  seconds: positive(20),
+  forwarding: text('dr'),
+  engine: text('uring'),
+  peers: flag,
+  only: list(),
+  compare: text(undefined),
+  json,
 });
 
 const missing = probeLab();
 if (missing !== undefined) throw new Error(missing);
 const before = values.compare === undefined ? undefined : resultsIn(values.compare)[0];
 
-const machine = {
-  cores: cpus().length,
-  processor: cpus()[0]?.model,
-  memoryBytes: totalmem(),
-  kernel: release(),
-  filesPerProcess: Number(spawnSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).stdout),
-};
-const loadBefore = loadavg();
 const began = performance.now();
-const settings = { perSecond: Number(values.rate), talkSeconds: Number(values.seconds) };
-const connections = Number(values.connections ?? (values.peers ? 20_000 : 120_000));
+const settings = { perSecond: values.rate, talkSeconds: values.seconds };
+const connections = values.connections ?? (values.peers ? 20_000 : 120_000);
 const mostMs = baseMs + 3 * (connections / settings.perSecond) * 1_000;
 const bound = setTimeout(() => giveUp(`not done after ${(mostMs / 60_000).toFixed(0)} minutes`), mostMs);
 const progress = new Progress();
@@ -67,13 +69,13 @@ const memory = new MemoryWatch((available) =>
 );
 const [needed, available] = [estimateBytes(planRun(connections)), availableBytes()];
 progress.part(
-  `about ${gibibytes(needed)} of memory are needed, ${gibibytes(available)} of ${gibibytes(totalmem())} are available`,
+  `about ${gibibytes(needed)} of memory are needed, ${gibibytes(available)} of ${gibibytes(machine.memoryBytes)} are available`,
 );
 const results: RunResult[] = [];
 try {
   raiseMachineSettings();
   const { forwarding, engine } = values;
-  const systems = values.only?.split(',') ?? ['headgate', ...(values.peers ? peers : [])];
+  const systems = values.only ?? ['headgate', ...(values.peers ? peers : [])];
   for (const system of systems) {
     results.push(
       system === 'headgate'
@@ -105,7 +107,10 @@ function resultsIn(file: string): readonly RunResult[] {
 function report(): void {
   const seconds = (performance.now() - began) / 1_000;
   const leastAvailable = memory.takeLeast();
-  const [loadThen, loadNow] = [loadBefore[0]!.toFixed(1), loadavg()[0]!.toFixed(1)];
+  const facts = benchFacts('capacity', values.peers ? ['nginx', 'haproxy', 'nft'] : []);
+  const [loadThen, loadNow] = [facts.loadAverage.before, facts.loadAverage.after].map(([last]) =>
+    last!.toFixed(1),
+  );
   console.log(`\n${summary(results).join('\n')}`);
   console.log(`\n${seconds.toFixed(0)} s; load average of the machine ${loadThen} before, ${loadNow} after`);
   console.log(`at the least ${gibibytes(leastAvailable)} of memory were available`);
@@ -116,29 +121,11 @@ function report(): void {
   for (const { name, faults } of results) {
     for (const fault of faults) console.log(`${name}: ${fault}`);
   }
-  if (values.json === undefined) return;
-  const facts = {
-    date: new Date().toISOString(),
-    command: `npm run bench -- capacity ${process.argv.slice(2).join(' ')}`.trim(),
-    machine,
-    versions: { headgate: version, node: process.version, ...(values.peers ? peerVersions() : {}) },
-    loadAverage: { before: loadBefore, after: loadavg() },
+  writeResult(values.json, {
+    ...facts,
     seconds,
     memory: { estimatedBytes: needed, availableBytes: available, leastAvailableBytes: leastAvailable },
     ...(before === undefined ? {} : { growth: { connections: before.connections, costs: growth } }),
     results,
-  };
-  writeFileSync(values.json, `${JSON.stringify(facts, null, 2)}\n`);
-}
-
-function peerVersions(): Record<string, string | undefined> {
-  const said = (program: string, args: readonly string[]): string => {
-    const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
-    return `${stdout}${stderr}`;
-  };
-  return {
-    nginx: /nginx\/([\d.]+)/.exec(said('nginx', ['-v']))?.[1],
-    haproxy: /version ([\d.]+)/.exec(said('haproxy', ['-v']))?.[1],
-    nftables: /v([\d.]+)/.exec(said('nft', ['--version']))?.[1],
-  };
+  });
 }

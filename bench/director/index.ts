@@ -3,9 +3,7 @@
  * beyond a trivial XDP_TX program, then round trips per second between hosts beside nftables. Ratios of one run hold, absolute
  * figures belong to the machine.
  */
-import { writeFileSync } from 'node:fs';
-import { cpus, loadavg, release } from 'node:os';
-import { parseArgs } from 'node:util';
+import { loadavg } from 'node:os';
 import { bpfAvailable, loadCollection } from '../../lib/linux/bpf/index.ts';
 import { buildPacket, ipBytes, macBytes, TcpFlag } from '../../lib/packet/index.ts';
 import { buildMaglevTable, FlowHasher, hashKeyFromHex } from '../../lib/maglev/index.ts';
@@ -20,6 +18,8 @@ import {
   mapSpecs,
   writeEndpoints,
 } from '../../director/xdp/index.ts';
+import { benchFacts, writeResult } from '../facts.ts';
+import { benchOptions, json, whole } from '../options.ts';
 import { addedNs, harnessMaps, trivial, wrapper, type Added, type Traffic } from './harness.ts';
 import { measureRoundTrips, roundTripBytes, roundTripConnections } from './round-trips.ts';
 
@@ -40,9 +40,13 @@ interface Case {
   readonly markNs?: number;
 }
 
-const { values: options } = parseArgs({
-  options: { 'round-trip-rounds': { type: 'string', default: '5' }, json: { type: 'string' } },
-});
+const usage = `usage: npm run bench -- director [--round-trip-rounds R] [--json FILE]
+
+Nanoseconds per packet beyond a trivial program, and round trips per second beside nftables. As root.
+
+  --round-trip-rounds R   turns of the second part (5)
+  --json FILE             the result, for machines`;
+const options = benchOptions(usage, { 'round-trip-rounds': whole(5), json });
 
 const cases: readonly Case[] = [
   { name: 'dr, hit, one flow', mode: Mode.Dr, flags: TcpFlag.Ack, flows: 1, known: 'confirmed', markNs: 95 },
@@ -228,15 +232,11 @@ const packets = cases.map((one) => {
 console.log(
   `${roundTripConnections} connections, messages of ${roundTripBytes} bytes there and back, in turns:`,
 );
-const roundTrips = await measureRoundTrips(Number(options['round-trip-rounds']), (line) => console.log(line));
+const roundTrips = await measureRoundTrips(options['round-trip-rounds'], (line) => console.log(line));
 console.log(`load average after: ${load()}`);
-if (options.json !== undefined) {
-  const facts = {
-    date: new Date().toISOString(),
-    kernel: release(),
-    cores: cpus().length,
-    node: process.version,
-  };
-  const result = { ...facts, loadAverage: loadavg(), tableChangeMs: change, packets, roundTrips };
-  writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
-}
+writeResult(options.json, {
+  ...benchFacts('director', ['nft']),
+  tableChangeMs: change,
+  packets,
+  roundTrips,
+});

@@ -5,30 +5,30 @@
  * event on: until when newcomers were affected (got no server, or waited for more than a second), how many got none, and
  * when its clients were told, median over the rounds of the first and the last of them. Needs haproxy.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { unmountBpffs } from '../../lib/linux/bpf/index.ts';
 import { pidsIn } from '../../test/lab/namespaces.ts';
 import { ownTemporaryFolder } from '../../test/own-temporary-folder.ts';
 import { mountPins } from '../../test/pins.ts';
 import type { Program, Teardown } from '../../test/processes.ts';
 import { Scope } from '../../test/scope.ts';
+import { benchFacts, factsLine, writeResult } from '../facts.ts';
 import { median } from '../measure.ts';
+import { benchOptions, json, text, whole } from '../options.ts';
 import { outcomeOf, type ClientLine, type Outcome } from './outcome.ts';
 import { clientScript, settings, startHaproxy, startHeadgate, vip, type Scene } from './scenes.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    only: { type: 'string', default: '' },
-    json: { type: 'string' },
-  },
-});
-const rounds = Number(options.rounds);
+const usage = `usage: npm run bench -- failover [--rounds R] [--only PART] [--json FILE]
+
+What clients see when a balancer is killed, stopped or loses its link, beside HAProxy. As root.
+
+  --rounds R    turns (3)
+  --only PART   only what has PART in its name, such as "dr SIGKILL"
+  --json FILE   the result, for machines`;
+const { rounds, ...options } = benchOptions(usage, { rounds: whole(3), only: text(''), json });
+const peers = ['haproxy'] as const;
 const staying = 90;
 const perSecond = 50;
 /** Newcomers before the event, so that everything has been used once. */
@@ -95,13 +95,7 @@ function linesOf(clients: Program): ClientLine[] {
   return clients.lines.map(({ text }) => JSON.parse(text) as ClientLine);
 }
 
-const versions = {
-  kernel: release(),
-  cores: cpus().length,
-  node: process.version,
-  haproxy: /version ([\d.]+)/.exec(spawnSync('haproxy', ['-v'], { encoding: 'utf8' }).stdout)?.[1],
-};
-console.log(`${JSON.stringify(versions)}, ${rounds} rounds, ${staying} clients, ${perSecond} newcomers/s`);
+console.log(`${factsLine(peers)}, ${rounds} rounds, ${staying} clients, ${perSecond} newcomers/s`);
 const results: { scene: string; event: string; outcomes: Outcome[] }[] = [];
 for (const event of Object.keys(events))
   for (const scene of Object.keys(scenes))
@@ -127,14 +121,11 @@ for (const { scene, event, outcomes } of results) {
       `${sum((each) => each.othersLost)} others lost`,
   );
 }
-if (options.json !== undefined) {
-  const facts = {
-    date: new Date().toISOString(),
-    versions,
-    loadAverage: loadavg(),
-    settings,
-    staying,
-    perSecond,
-  };
-  writeFileSync(options.json, `${JSON.stringify({ ...facts, rounds, results }, null, 2)}\n`);
-}
+writeResult(options.json, {
+  ...benchFacts('failover', peers),
+  settings,
+  staying,
+  perSecond,
+  rounds,
+  results,
+});

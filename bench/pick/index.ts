@@ -1,6 +1,6 @@
 /**
  * What choosing a chat server costs: out of the shared table, against asking the supervisor. Processor time of all
- * processes together per pick and release, and the time one process takes for it. Argument: picks per process (default 50,000).
+ * processes together per pick and release, and the time one process takes for it. `npm run bench -- pick [--picks N]`.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,9 +12,15 @@ import type { Algorithm } from '../../topology/index.ts';
 import { health } from '../../test/balancer/health.ts';
 import { aBalancing, aChatServer, aService, aTopology } from '../../test/topology-fixture.ts';
 import { cpuNs, median } from '../measure.ts';
+import { benchOptions, whole } from '../options.ts';
 import type { FromPickProcess, ToPickProcess } from './pick-process.ts';
 
-const picks = Number(process.argv[2] ?? 50_000);
+const usage = `usage: npm run bench -- pick [--picks N]
+
+What choosing a chat server costs, out of shared memory and by asking the supervisor.
+
+  --picks N   of each process (50000)`;
+const { picks } = benchOptions(usage, { picks: whole(50_000) });
 const rounds = 5;
 
 interface Measure {

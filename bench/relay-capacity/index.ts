@@ -1,36 +1,42 @@
 /**
- * How many connections one balancer node carries, whatever `ulimit -n` is: `npm run bench -- relay-capacity [connections] [memory] [--json FILE]`
- * (default 100,000; `memory`: garbage is collected all the time). Opens them through a real node (supervisor, workers, scheduler) on loopback, each with a PROXY header and a
+ * How many connections one balancer node carries, whatever `ulimit -n` is: `npm run bench -- relay-capacity [--connections N] [--garbage] [--json FILE]`
+ * (default 100,000; `--garbage`: it is collected all the time). Opens them through a real node (supervisor, workers, scheduler) on loopback, each with a PROXY header and a
  * greeting from its chat server. Prints how fast they came, how the workers share them, and the memory of a further connection:
  * resident in the node's processes, and in the kernel on all four sockets, load included. Uses 127.92.0.0/16; a few minutes at the most.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, loadavg, release } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import { getrlimitNofile } from '../../lib/linux/index.ts';
 import { encodeProxyHeader } from '../../lib/proxy-protocol/index.ts';
 import type { TierStatus } from '../../node/index.ts';
 import { aBalancer, aChatServer, aService, aTopology } from '../../test/topology-fixture.ts';
+import { benchFacts, factsLine, machine, writeResult } from '../facts.ts';
 import { cpuNs, residentBytes } from '../measure.ts';
+import { benchOptions, flag, json, whole } from '../options.ts';
 import { Crowd } from './crowd.ts';
 
-const { values: options, positionals } = parseArgs({
-  options: { json: { type: 'string' } },
-  allowPositionals: true,
-});
-const wanted = Number(positionals[0] ?? 100_000);
-const files = getrlimitNofile()?.soft ?? 20_000;
+const usage = `usage: npm run bench -- relay-capacity [--connections N] [--garbage] [--json FILE]
+
+How many connections one balancer node carries, whatever its limit of open files, and what each costs.
+
+  --connections N   (100000)
+  --garbage         collect it all the time, so that what is resident is what is in use; costs CPU time
+  --json FILE       the result, for machines`;
+const {
+  connections: wanted,
+  garbage: isCollected,
+  ...options
+} = benchOptions(usage, { connections: whole(100_000, 100), garbage: flag, json });
+const files = machine.filesPerProcess ?? 20_000;
 /** Slots of one ring of the load, and connections of one chat server and one client address. */
 const perRing = Math.min(files, 20_000);
 const groups = Math.ceil(wanted / (0.9 * perRing));
 /** First connections, which pay for code, tables and buffers; memory is told of those that follow. */
 const warmUp = Math.min(10_000, Math.floor(wanted / 4));
-/** With `memory`: every collection is a full one, so that what is resident is what is in use; that costs CPU time. */
-const collected = positionals[1] === 'memory' ? ['--gc-global'] : [];
+/** Every collection is a full one then. */
+const collected = isCollected ? ['--gc-global'] : [];
 const steps = 10;
 const settleMs = 2_000;
 const agreeMs = 15_000;
@@ -61,9 +67,7 @@ interface Memory {
   readonly kernel: number;
 }
 
-console.log(
-  `kernel ${release()}, node ${process.version}, ${availableParallelism()} cores, ${files} open files per process`,
-);
+console.log(`${factsLine()}, ${files} open files per process`);
 const children: ChildProcess[] = [];
 const crowds: Crowd[] = [];
 try {
@@ -113,16 +117,8 @@ async function measure(node: ChildProcess, pids: readonly number[]): Promise<voi
   const further = wanted - warmUp;
   const bytes = (part: keyof Memory): number => Math.round((after[part] - before[part]) / further);
   const result = {
-    bench: 'relay-capacity',
-    date: new Date().toISOString(),
-    machine: {
-      kernel: release(),
-      node: process.version,
-      cores: availableParallelism(),
-      files,
-      load: loadavg(),
-    },
-    collectedAllTheTime: collected.length > 0,
+    ...benchFacts('relay-capacity'),
+    collectedAllTheTime: isCollected,
     connections,
     perSecond: Math.round(further / seconds),
     cpuMicrosecondsEach: Math.round(cpu / further / 1_000),
@@ -148,7 +144,7 @@ async function measure(node: ChildProcess, pids: readonly number[]): Promise<voi
   console.log(
     `  refused ${result.refused}, no descriptor ${result.withoutDescriptor}, no port ${result.withoutPort}`,
   );
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
+  writeResult(options.json, result);
 }
 
 /** Until there are `goal` clients, evenly from all addresses, and the node says so too. */

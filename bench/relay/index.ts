@@ -5,26 +5,28 @@
  * HAProxy of the same round beside its mark; then the resident memory of a further idle connection. Needs nginx with its
  * stream module and haproxy: fails when one does not run. Uses 127.91.0.0/16.
  */
-import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
-import { parseArgs } from 'node:util';
+import { benchFacts, factsLine, writeResult } from '../facts.ts';
 import { median, residentBytes } from '../measure.ts';
+import { benchOptions, json, positive, text, whole } from '../options.ts';
 import { PingPong } from '../traffic/ping-pong.ts';
 import { peers, startRelay, type PeerName } from './peers.ts';
 import { Server } from './server.ts';
 import { bulk, connects, latency, pingPong, push, trickle, type Shape } from './shapes.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '1' },
-    rounds: { type: 'string', default: '5' },
-    shapes: { type: 'string', default: '' },
-    json: { type: 'string' },
-  },
+const usage = `usage: npm run bench -- relay [--seconds S] [--rounds R] [--shapes PART,PART…] [--json FILE]
+
+CPU time per round trip of our relay beside nginx and HAProxy, in turns.
+
+  --seconds S   of each measurement (1)
+  --rounds R    turns (5)
+  --shapes P,…  only shapes whose title begins with one of these, and no memory
+  --json FILE   the result, for machines`;
+const { seconds, rounds, ...options } = benchOptions(usage, {
+  seconds: positive(1),
+  rounds: whole(5),
+  shapes: text(''),
+  json,
 });
-const seconds = Number(options.seconds);
-const rounds = Number(options.rounds);
 const idleConnections = 1_000;
 const idleSteps = 7;
 /** What V8 keeps for short-lived objects depends on the pace of connects, not on their number. */
@@ -54,14 +56,7 @@ interface Result {
   readonly ratios: Readonly<Record<string, readonly number[]>>;
 }
 
-const versions = {
-  kernel: release(),
-  cores: cpus().length,
-  node: process.version,
-  nginx: /nginx\/([\d.]+)/.exec(run('nginx', ['-v']))?.[1],
-  haproxy: /version ([\d.]+)/.exec(run('haproxy', ['-v']))?.[1],
-};
-console.log(`${JSON.stringify(versions)}, ${seconds} s × ${rounds} rounds`);
+console.log(`${factsLine(foreign)}, ${seconds} s × ${rounds} rounds`);
 const results: Result[] = [];
 for (const [index, shape] of shapes.entries()) {
   const server = await Server.start(
@@ -77,14 +72,7 @@ for (const [index, shape] of shapes.entries()) {
   }
 }
 if (options.shapes === '') await compareMemory();
-if (options.json !== undefined) {
-  const text = JSON.stringify(
-    { date: new Date().toISOString(), versions, seconds, rounds, results },
-    null,
-    2,
-  );
-  writeFileSync(options.json, `${text}\n`);
-}
+writeResult(options.json, { ...benchFacts('relay', foreign), seconds, rounds, results });
 
 async function compare(shape: Shape, index: number, server: Server): Promise<Result> {
   const values: Record<PeerName, number[]> = { uring: [], node: [], nginx: [], haproxy: [] };
@@ -166,10 +154,4 @@ function spread(values: readonly number[]): string {
   const digits = median(values) < 10 ? 2 : 1;
   const [least, most] = [Math.min(...values), Math.max(...values)];
   return `${median(values).toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
-}
-
-/** What a program says of itself, on either output. */
-function run(program: string, args: readonly string[]): string {
-  const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
-  return `${stdout}${stderr}`;
 }

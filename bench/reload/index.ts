@@ -6,31 +6,35 @@
  * range), the ratio to HAProxy's median of the same round, and how many clients got no server. Needs haproxy and nginx with its
  * stream module. Uses 127.93.0.0/16.
  */
-import { fork, spawnSync } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import { cpus, loadavg, release } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { formatEndpoint } from '../../lib/address/index.ts';
 import { ownTemporaryFolder } from '../../test/own-temporary-folder.ts';
 import { Scope } from '../../test/scope.ts';
 import { until } from '../../test/until.ts';
+import { benchFacts, factsLine, writeResult } from '../facts.ts';
 import { median } from '../measure.ts';
+import { benchOptions, json, positive, whole } from '../options.ts';
 import { contenders, type ContenderName, type Servers } from './contenders.ts';
 import { comeOnce, Newcomers, type Newcomer } from './newcomers.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    reloads: { type: 'string', default: '100' },
-    rounds: { type: 'string', default: '5' },
-    rate: { type: 'string', default: '5000' },
-    json: { type: 'string' },
-  },
+const usage = `usage: npm run bench -- reload [--reloads N] [--rounds R] [--rate PER_SECOND] [--json FILE]
+
+Time from a changed configuration to new connections on the new server, and connections failed, beside HAProxy and nginx.
+
+  --reloads N   of each side, over all rounds (100)
+  --rounds R    turns (5)
+  --rate N      clients per second (5000)
+  --json FILE   the result, for machines`;
+const { reloads, rounds, rate, ...options } = benchOptions(usage, {
+  reloads: whole(100),
+  rounds: whole(5),
+  rate: positive(5_000),
+  json,
 });
-const rounds = Number(options.rounds);
-const reloadsPerRound = Math.max(2, Math.round(Number(options.reloads) / rounds));
-const rate = Number(options.rate);
+const reloadsPerRound = Math.max(2, Math.round(reloads / rounds));
+const peers = ['nginx', 'haproxy'] as const;
 /** For so long nobody may have met a removed server, before the next is added: reloads that overlap would be lost. */
 const restMs = 300;
 /** HAProxy misses a signal that comes while it still reloads: after so long the change is told again, so often at most. */
@@ -139,21 +143,7 @@ function added(all: readonly Readonly<Record<string, number>>[]): Record<string,
   return total;
 }
 
-function run(program: string, args: readonly string[]): string {
-  const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
-  return `${stdout}${stderr}`;
-}
-
-const versions = {
-  kernel: release(),
-  cores: cpus().length,
-  node: process.version,
-  nginx: /nginx\/([\d.]+)/.exec(run('nginx', ['-v']))?.[1],
-  haproxy: /version ([\d.]+)/.exec(run('haproxy', ['-v']))?.[1],
-};
-console.log(
-  `${JSON.stringify(versions)}, ${reloadsPerRound} reloads × ${rounds} rounds, ${rate} clients/s wanted`,
-);
+console.log(`${factsLine(peers)}, ${reloadsPerRound} reloads × ${rounds} rounds, ${rate} clients/s wanted`);
 const names = Object.keys(contenders) as ContenderName[];
 const results = Object.fromEntries(names.map((name) => [name, [] as Round[]])) as Record<
   ContenderName,
@@ -207,7 +197,4 @@ function reasonText(reasons: Readonly<Record<string, number>>): string {
   return parts.length === 0 ? '' : `[${parts.join(', ')}] `;
 }
 
-if (options.json !== undefined) {
-  const facts = { date: new Date().toISOString(), versions, loadAverage: loadavg(), rateWanted: rate };
-  writeFileSync(options.json, `${JSON.stringify({ ...facts, summary, rounds: results }, null, 2)}\n`);
-}
+writeResult(options.json, { ...benchFacts('reload', peers), rateWanted: rate, summary, rounds: results });

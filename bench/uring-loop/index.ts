@@ -1,6 +1,6 @@
 /**
  * Which way of running a ring beside Node costs least: an echo server under each (modes.ts), measured in turns in one run.
- * `npx tsc && node dist/bench/uring-loop/index.js [seconds per measurement] [rounds]`. Prints, per number of connections,
+ * `npm run bench -- uring-loop [--seconds S] [--rounds R]`. Prints, per number of connections,
  * the CPU time of the whole server process per 64-byte round trip (median, spread), round trips per second, the lateness
  * of a timer on the server's main thread, and the ratio to the first way. Uses 127.90.0.0/16.
  */
@@ -8,11 +8,17 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { release } from 'node:os';
 import { cpuNs, median } from '../measure.ts';
+import { benchOptions, positive, whole } from '../options.ts';
 import { PingPong } from '../traffic/ping-pong.ts';
 import { modes, type Mode } from './modes.ts';
 
-const seconds = Number(process.argv[2] ?? 1);
-const rounds = Number(process.argv[3] ?? 5);
+const usage = `usage: npm run bench -- uring-loop [--seconds S] [--rounds R]
+
+What each way of running a ring beside Node costs.
+
+  --seconds S   of each measurement (1)
+  --rounds R    turns (5)`;
+const { seconds, rounds } = benchOptions(usage, { seconds: positive(1), rounds: whole(5) });
 const messageBytes = 64;
 const warmUpMs = 300;
 const nsPerUs = 1_000;

@@ -64,7 +64,8 @@ export const timeoutNext = test.macro<[Engine]>({
 });
 
 export const timeoutAtOnce = test.macro<[Engine]>({
-  title: (_, { name }) => `${name}: a destination given up before its connect has left is followed by the next`,
+  title: (_, { name }) =>
+    `${name}: a destination given up before its connect has left is followed by the next`,
   async exec(t, engine) {
     const silent = await silentEndpoint(t, '127.30.0.4');
     const clock = new ManualClock();
