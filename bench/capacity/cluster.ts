@@ -183,7 +183,11 @@ function specOf(
   const entries = (hosts: readonly TierHost[], entry: (host: TierHost) => Entry): Record<string, Entry> =>
     Object.fromEntries(hosts.map((host) => [host.name, entry(host)]));
   return {
-    settings: { flows: { capacity: Math.max(flowsLeast, Math.ceil(flowsPerConnection * connections)) } },
+    settings: {
+      // All hosts share the processors of one machine: one that waits its turn for so long is not dead.
+      heartbeat: { deadAfter: '60s' },
+      flows: { capacity: Math.max(flowsLeast, Math.ceil(flowsPerConnection * connections)) },
+    },
     services: { chat: { listen: `${vip}:${port}`, forwarding } },
     directors: { [director.name]: { host: director.host } },
     balancers: entries(balancers, ({ name, host }) => ({
