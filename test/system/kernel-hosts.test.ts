@@ -67,12 +67,24 @@ async function untilDirector(
   describe: string,
   holds: (director: NodeStatus, status: ClusterStatus) => boolean,
 ): Promise<ClusterStatus> {
-  const asked = async (): Promise<ClusterStatus | false> => {
+  const asked = async (): Promise<ClusterStatus> => {
     const status = await statusOf(cluster);
     const director = nodeStatus(status, 'd1');
-    return director !== undefined && holds(director, status) && status;
+    if (director !== undefined && holds(director, status)) return status;
+    throw new Error(brief(status));
   };
   return until(asked, { describe, timeoutMs: 30_000, everyMs: 50 });
+}
+
+/** What a test that waits for the impossible is told with. */
+function brief(status: ClusterStatus): string {
+  const nodes = status.nodes.map(({ node, status: own }) => [
+    node,
+    own?.connections,
+    own?.forwarding?.planes.map(({ plane, flows }) => ({ plane, ...flows })),
+    own?.forwarding?.services.map(({ mode }) => mode),
+  ]);
+  return JSON.stringify(nodes);
 }
 
 async function untilModes(cluster: Cluster, chat: string, chat6: string): Promise<void> {

@@ -8,35 +8,50 @@ import { ChatClient } from '../../chatserver-stub/index.ts';
 import { headgate, startCluster, type Cluster, type ClusterSpec } from '../cluster.ts';
 import { takeLoopbackBlock, type LoopbackBlock } from '../loopback-block.ts';
 import { isRunning, runProgram, startProgram, type Output } from '../processes.ts';
+import { Scope } from '../scope.ts';
 import { until } from '../until.ts';
-import { nodeStatus, statusOf, untilState, viewsOf } from './cluster-view.ts';
+import { nodeStatus, statusOf, untilAgreed, untilState, viewsOf } from './cluster-view.ts';
 
-function small(block: LoopbackBlock): ClusterSpec {
-  return {
+const scope = new Scope();
+let block: LoopbackBlock;
+let spec: ClusterSpec;
+let cluster: Cluster;
+const names = ['d1', 'b1', 'b2', 'c1'] as const;
+
+test.before(async (t) => {
+  t.timeout(120_000);
+  block = await takeLoopbackBlock(scope);
+  spec = {
     services: { chat: { listen: `${block.address(1)}:9000` } },
     directors: { d1: { host: block.address(11) } },
     balancers: { b1: { host: block.address(21), workers: 1 }, b2: { host: block.address(22), workers: 1 } },
     chatservers: { c1: { address: `${block.address(31)}:7000` } },
   };
-}
+  cluster = await startCluster(scope, spec);
+});
+test.after.always(() => scope.close());
 
-interface Running {
-  readonly block: LoopbackBlock;
-  readonly spec: ClusterSpec;
-  readonly cluster: Cluster;
-}
-
-async function start(t: ExecutionContext): Promise<Running> {
+/** The cluster as it was begun, whatever the test before has left: every node up, nobody connected. */
+async function whole(t: ExecutionContext): Promise<void> {
   t.timeout(120_000);
-  const block = await takeLoopbackBlock(t);
-  const spec = small(block);
-  const cluster = await startCluster(t, spec);
+  for (const name of names) if (cluster.node(name).exit !== undefined) await cluster.start(name);
+  await cluster.rewrite(spec);
+  await untilAgreed(cluster);
   for (const name of ['b1', 'b2', 'c1']) await untilState(cluster, name, 'up');
-  return { block, spec, cluster };
+  await until(async () => (await statusOf(cluster)).nodes.every(({ status }) => status?.connections === 0), {
+    describe: 'nobody to be connected',
+  });
+}
+
+/** No node runs; the file is as it was begun. */
+async function nobody(t: ExecutionContext): Promise<void> {
+  t.timeout(120_000);
+  await Promise.all(names.map((name) => cluster.node(name).end()));
+  await cluster.rewrite(spec);
 }
 
 /** Somebody who stays connected through b1; resolves when logged in. */
-async function personOnB1(t: ExecutionContext, { block, cluster }: Running): Promise<ChatClient> {
+async function personOnB1(t: ExecutionContext): Promise<ChatClient> {
   for (let number = 1; ; number++) {
     const client = new ChatClient({ host: block.address(1), port: 9000, name: `person${number}` });
     t.teardown(() => client.close());
@@ -54,7 +69,7 @@ async function personOnB1(t: ExecutionContext, { block, cluster }: Running): Pro
 }
 
 test.serial('every counter of every tier is explained in docs/counters.md, and no other is', async (t) => {
-  const { cluster } = await start(t);
+  await whole(t);
   const page = await readFile(path.join('docs', 'counters.md'), 'utf8');
   const status = await statusOf(cluster);
   for (const [heading, counters] of [
@@ -70,9 +85,8 @@ test.serial('every counter of every tier is explained in docs/counters.md, and n
 });
 
 test.serial('SIGTERM drains: new connections go elsewhere, those there stay until they leave', async (t) => {
-  const running = await start(t);
-  const { cluster } = running;
-  const person = await personOnB1(t, running);
+  await whole(t);
+  const person = await personOnB1(t);
   const b1 = cluster.node('b1');
   b1.signal('SIGTERM');
   await b1.line(/SIGTERM: draining \d+ connections?, at most 30 s/);
@@ -90,9 +104,9 @@ test.serial('SIGTERM drains: new connections go elsewhere, those there stay unti
 });
 
 test.serial('a second SIGTERM ends a draining node at once', async (t) => {
-  const running = await start(t);
-  await personOnB1(t, running);
-  const b1 = running.cluster.node('b1');
+  await whole(t);
+  await personOnB1(t);
+  const b1 = cluster.node('b1');
   b1.signal('SIGTERM');
   await b1.line(/SIGTERM: draining/);
   b1.signal('SIGTERM');
@@ -101,20 +115,20 @@ test.serial('a second SIGTERM ends a draining node at once', async (t) => {
 });
 
 test.serial('the grace ends a drain that nobody ends', async (t) => {
-  const running = await start(t);
-  await personOnB1(t, running);
-  await running.cluster.rewrite({ ...running.spec, settings: { grace: '1s' } });
-  const b1 = running.cluster.node('b1');
-  await b1.line(/topology \w+ replaces/);
+  await whole(t);
+  await personOnB1(t);
+  const b1 = cluster.node('b1');
+  const from = b1.nextLine;
+  await cluster.rewrite({ ...spec, settings: { grace: '1s' } });
+  await b1.line(/topology \w+ replaces/, { from });
   b1.signal('SIGTERM');
   await b1.line(/draining \d+ connections?, at most 1 s/);
   t.deepEqual(await b1.exited, { code: 0, signal: null });
 });
 
 test.serial('a removed balancer keeps its people, and works on when it is put back', async (t) => {
-  const running = await start(t);
-  const { cluster, spec } = running;
-  const person = await personOnB1(t, running);
+  await whole(t);
+  const person = await personOnB1(t);
   const b1 = cluster.node('b1');
   await cluster.rewrite({ ...spec, balancers: { b2: spec.balancers['b2']! } });
   await b1.line(/b1 was removed from the topology: it takes nothing new and ends with its last connection/);
@@ -135,50 +149,17 @@ test.serial('a removed balancer keeps its people, and works on when it is put ba
 });
 
 test.serial('SIGHUP reads the topology again', async (t) => {
-  const { cluster } = await start(t);
+  await whole(t);
   const d1 = cluster.node('d1');
+  const from = d1.nextLine;
   d1.signal('SIGHUP');
-  await d1.line(/SIGHUP: reading the topology again/);
-  await d1.line(/the topology is unchanged/);
-  t.pass();
-});
-
-test.serial('when up is killed outright, no node outlives it', async (t) => {
-  t.timeout(120_000);
-  const running = await start(t);
-  const { cluster } = running;
-  for (const name of ['d1', 'b1', 'b2', 'c1']) await cluster.node(name).end();
-  const up = await startProgram(t, [...headgate, 'up', cluster.file], { env: cluster.env });
-  await up.line(/cluster test is up/, { timeoutMs: 60_000 });
-  const pids = (await statusOf(cluster)).nodes.flatMap(({ status }) => [
-    status!.pid,
-    ...(status!.workers ?? []).map(({ pid }) => pid),
-  ]);
-  up.signal('SIGKILL');
-  await until(() => pids.every((pid) => !isRunning(pid)), { describe: 'every node to end' });
-  t.pass();
-});
-
-test.serial('when up is killed while its nodes start, none outlives it', async (t) => {
-  const { cluster } = await start(t);
-  for (const name of ['d1', 'b1', 'b2', 'c1']) await cluster.node(name).end();
-  const up = await startProgram(t, [...headgate, 'up', cluster.file], { env: cluster.env });
-  // The first word of any node: the others are still on their way.
-  await up.line(/^\w+ +\| /, { timeoutMs: 60_000 });
-  up.signal('SIGKILL');
-  const left = async (): Promise<readonly string[]> => {
-    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-    const commands = await Promise.all(
-      pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
-    );
-    return commands.filter((command) => command.includes(cluster.file));
-  };
-  await until(async () => (await left()).length === 0, 'every node to end');
+  const { index } = await d1.line(/SIGHUP: reading the topology again/, { from });
+  await d1.line(/the topology is unchanged/, { from: index });
   t.pass();
 });
 
 test.serial('what keeps a node from starting is one line with the cure', async (t) => {
-  const { block, spec, cluster } = await start(t);
+  await whole(t);
   const run = (tier: string, ...args: string[]): Promise<Output> =>
     runProgram([...headgate, tier, '--topology', cluster.file, ...args], { env: cluster.env });
   const tells = async (output: Promise<Output>, code: number, says: RegExp): Promise<void> => {
@@ -213,4 +194,34 @@ test.serial('what keeps a node from starting is one line with the cure', async (
     env: { HEADGATE_RUNTIME_DIR: open },
   });
   await tells(exposed, 1, /others may enter it; set HEADGATE_RUNTIME_DIR to a directory of mode 0700/);
+});
+
+test.serial('when up is killed outright, no node outlives it', async (t) => {
+  await nobody(t);
+  const up = await startProgram(t, [...headgate, 'up', cluster.file], { env: cluster.env });
+  await up.line(/cluster test is up/, { timeoutMs: 60_000 });
+  const pids = (await statusOf(cluster)).nodes.flatMap(({ status }) => [
+    status!.pid,
+    ...(status!.workers ?? []).map(({ pid }) => pid),
+  ]);
+  up.signal('SIGKILL');
+  await until(() => pids.every((pid) => !isRunning(pid)), { describe: 'every node to end' });
+  t.pass();
+});
+
+test.serial('when up is killed while its nodes start, none outlives it', async (t) => {
+  await nobody(t);
+  const up = await startProgram(t, [...headgate, 'up', cluster.file], { env: cluster.env });
+  // The first word of any node: the others are still on their way.
+  await up.line(/^\w+ +\| /, { timeoutMs: 60_000 });
+  up.signal('SIGKILL');
+  const left = async (): Promise<readonly string[]> => {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    const commands = await Promise.all(
+      pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+    );
+    return commands.filter((command) => command.includes(cluster.file));
+  };
+  await until(async () => (await left()).length === 0, 'every node to end');
+  t.pass();
 });

@@ -6,7 +6,8 @@ import test, { type ExecutionContext } from 'ava';
 import type { Cluster } from '../cluster.ts';
 import { headgate } from '../cluster.ts';
 import { takeLoopbackBlock } from '../loopback-block.ts';
-import { isRunning, outputOf, runProgram, startProgram, type Program } from '../processes.ts';
+import { isRunning, outputOf, runProgram, startProgram, type Program, type Teardown } from '../processes.ts';
+import { Scope } from '../scope.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';
 import { nodeStatus, statusOf, untilAgreed, untilState, viewsOf } from './cluster-view.ts';
@@ -21,8 +22,7 @@ interface Running extends Pick<Cluster, 'env' | 'file'> {
 }
 
 /** The committed example on addresses of its own, brought up. */
-async function bringUp(t: ExecutionContext): Promise<Running> {
-  t.timeout(120_000);
+async function bringUp(t: Teardown): Promise<Running> {
   const block = await takeLoopbackBlock(t);
   const addresses: Readonly<Record<string, number>> = {
     '127.0.0.1': 1,
@@ -60,10 +60,92 @@ function differing<Item>(items: readonly Item[], key: (item: Item) => string): r
 const pidOf = async (running: Running, name: string): Promise<number> =>
   nodeStatus(await statusOf(running), name)!.pid;
 
+const scope = new Scope();
+/** What the tests share until the one that ends it. */
+let running: Running;
+test.before(async (t) => {
+  t.timeout(120_000);
+  running = await bringUp(scope);
+});
+test.after.always(() => scope.close());
+
+test.serial('what is wrong in the file is told with its place, and everything keeps serving', async (t) => {
+  const { up, file, env } = running;
+  const ann = await chat(t, running, 'ann');
+  const { topology } = await statusOf(running);
+  const good = await readFile(file, 'utf8');
+  const from = up.nextLine;
+  await writeFile(file, good.replace('balancing:', 'balancin:'));
+  await up.line(/d1 .*topology\.yaml:\d+:\d+: services\.chat\.balancin: .*did you mean balancing\?/, {
+    from,
+  });
+  await up.line(/up +\| the changed topology is not valid/, { from });
+  const check = await runProgram([...headgate, 'topology', 'check', file], { env });
+  t.is(check.code, 2);
+  t.regex(check.stderr, /topology\.yaml:\d+:\d+: services\.chat\.balancin: /);
+  t.is((await statusOf(running)).topology, topology);
+  await writeFile(file, good);
+  await up.line(/the topology is unchanged/, { from });
+  const bob = await chat(t, running, 'bob');
+  bob.write('all is well');
+  await ann.line(/bob@c\d: all is well/);
+});
+
+test.serial(
+  'killed nodes are noticed at once, started again and used again; a killed worker is replaced',
+  async (t) => {
+    t.timeout(120_000);
+    const { up } = running;
+    for (const [name, watcher] of [
+      ['c2', 'b1'],
+      ['b1', 'd1'],
+    ] as const) {
+      const from = up.nextLine;
+      const pid = await pidOf(running, name);
+      process.kill(pid, 'SIGKILL');
+      await up.line(new RegExp(`${watcher} .*${name}\\S* is down and dead: .*refused`), { from });
+      await up.line(new RegExp(`${name} has ended \\(signal SIGKILL\\); starting it again in`), { from });
+      await untilState(running, name, 'up');
+      t.not(await pidOf(running, name), pid);
+    }
+
+    const { pid, workers } = nodeStatus(await statusOf(running), 'b2')!;
+    process.kill(workers![0]!.pid, 'SIGSTOP');
+    process.kill(workers![1]!.pid, 'SIGKILL');
+    const replaced = await until(
+      async () => {
+        const now = nodeStatus(await statusOf(running), 'b2')!;
+        const gone = workers!.every((worker) => !now.workers!.some((other) => other.pid === worker.pid));
+        return gone && now.workers!.length === workers!.length && now;
+      },
+      { describe: 'the workers of b2 to be replaced', timeoutMs: 30_000 },
+    );
+    t.is(replaced.pid, pid, 'the balancer itself lives on');
+    const ann = await chat(t, running, 'ann');
+    ann.write('/quit');
+    t.is((await ann.exited).code, 0);
+  },
+);
+
+test.serial(
+  'a node that cannot start is told in one line with the cure, and nothing stays behind',
+  async (t) => {
+    const folder = await temporaryFolder(t, {
+      'topology.yaml': (await readFile(running.file, 'utf8')).replace('cluster: chat', 'cluster: other'),
+    });
+    const second = await runProgram([...headgate, 'up', path.join(folder, 'topology.yaml')], {
+      env: { HEADGATE_RUNTIME_DIR: path.join(folder, 'run') },
+      timeoutMs: 60_000,
+    });
+    t.is(second.code, 1);
+    t.regex(second.stderr, /^headgate: \w+ did not start .*(listens|in use|taken).*$/m);
+    t.notRegex(second.stdout + second.stderr, /\n\s+at /, 'no stack trace');
+  },
+);
+
 test.serial(
   'one command brings up the example, people talk over all tiers, and Ctrl-C ends everything',
   async (t) => {
-    const running = await bringUp(t);
     const { up, file, env, vip } = running;
     await up.line(new RegExp(`npx headgate chat ${vip.replaceAll('.', '\\.')} --name ann`));
     await up.line(/npx headgate topology add balancer b3 --host /);
@@ -114,6 +196,7 @@ test.serial(
 );
 
 test.serial('the file grows, drains and shrinks the cluster while people stay connected', async (t) => {
+  t.timeout(120_000);
   const running = await bringUp(t);
   const { up, file, env, spareHost } = running;
   const ann = await chat(t, running, 'ann');
@@ -161,79 +244,3 @@ test.serial('the file grows, drains and shrinks the cluster while people stay co
   bob.write('/quit');
   t.is((await bob.exited).code, 0);
 });
-
-test.serial('what is wrong in the file is told with its place, and everything keeps serving', async (t) => {
-  const running = await bringUp(t);
-  const { up, file, env } = running;
-  const ann = await chat(t, running, 'ann');
-  const { topology } = await statusOf(running);
-  const good = await readFile(file, 'utf8');
-  const from = up.nextLine;
-  await writeFile(file, good.replace('balancing:', 'balancin:'));
-  await up.line(/d1 .*topology\.yaml:\d+:\d+: services\.chat\.balancin: .*did you mean balancing\?/, {
-    from,
-  });
-  await up.line(/up +\| the changed topology is not valid/, { from });
-  const check = await runProgram([...headgate, 'topology', 'check', file], { env });
-  t.is(check.code, 2);
-  t.regex(check.stderr, /topology\.yaml:\d+:\d+: services\.chat\.balancin: /);
-  t.is((await statusOf(running)).topology, topology);
-  await writeFile(file, good);
-  await up.line(/the topology is unchanged/, { from });
-  const bob = await chat(t, running, 'bob');
-  bob.write('all is well');
-  await ann.line(/bob@c\d: all is well/);
-});
-
-test.serial(
-  'killed nodes are noticed at once, started again and used again; a killed worker is replaced',
-  async (t) => {
-    const running = await bringUp(t);
-    const { up } = running;
-    for (const [name, watcher] of [
-      ['c2', 'b1'],
-      ['b1', 'd1'],
-    ] as const) {
-      const from = up.nextLine;
-      const pid = await pidOf(running, name);
-      process.kill(pid, 'SIGKILL');
-      await up.line(new RegExp(`${watcher} .*${name}\\S* is down and dead: .*refused`), { from });
-      await up.line(new RegExp(`${name} has ended \\(signal SIGKILL\\); starting it again in`), { from });
-      await untilState(running, name, 'up');
-      t.not(await pidOf(running, name), pid);
-    }
-
-    const { pid, workers } = nodeStatus(await statusOf(running), 'b2')!;
-    process.kill(workers![0]!.pid, 'SIGSTOP');
-    process.kill(workers![1]!.pid, 'SIGKILL');
-    const replaced = await until(
-      async () => {
-        const now = nodeStatus(await statusOf(running), 'b2')!;
-        const gone = workers!.every((worker) => !now.workers!.some((other) => other.pid === worker.pid));
-        return gone && now.workers!.length === workers!.length && now;
-      },
-      { describe: 'the workers of b2 to be replaced', timeoutMs: 30_000 },
-    );
-    t.is(replaced.pid, pid, 'the balancer itself lives on');
-    const ann = await chat(t, running, 'ann');
-    ann.write('/quit');
-    t.is((await ann.exited).code, 0);
-  },
-);
-
-test.serial(
-  'a node that cannot start is told in one line with the cure, and nothing stays behind',
-  async (t) => {
-    const running = await bringUp(t);
-    const folder = await temporaryFolder(t, {
-      'topology.yaml': (await readFile(running.file, 'utf8')).replace('cluster: chat', 'cluster: other'),
-    });
-    const second = await runProgram([...headgate, 'up', path.join(folder, 'topology.yaml')], {
-      env: { HEADGATE_RUNTIME_DIR: path.join(folder, 'run') },
-      timeoutMs: 60_000,
-    });
-    t.is(second.code, 1);
-    t.regex(second.stderr, /^headgate: \w+ did not start .*(listens|in use|taken).*$/m);
-    t.notRegex(second.stdout + second.stderr, /\n\s+at /, 'no stack trace');
-  },
-);
