@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { closeAll, connectLocalNodes } from '../../cli/cluster-access.ts';
 import { bpfAvailable } from '../../lib/linux/bpf/index.ts';
 import type { NodeStatus } from '../../node/index.ts';
+import { loadTopology } from '../../topology/index.ts';
 import { startCluster, type Cluster } from '../../test/cluster.ts';
 import { createLab, type Lab } from '../../test/lab/index.ts';
 import type { Program, Teardown } from '../../test/processes.ts';
@@ -113,12 +114,14 @@ export class Stage {
    */
   async untilAsWanted(world: World): Promise<ReadonlyMap<string, NodeStatus>> {
     const members = { ...world.balancers, ...world.chatservers };
+    // Nodes look at the file a moment after it was written; until then they agree on the topology of before.
+    const { hash } = (await loadTopology(this.file)).topology;
     return until(
       async () => {
         for (const name of ['d1', ...Object.keys(members)])
           if (!this.running.has(name)) await this.startNode(name);
         const statuses = await this.statuses();
-        const why = lacking(statuses, world);
+        const why = lacking(statuses, hash, world);
         if (why !== undefined) throw new Error(why);
         return statuses;
       },
@@ -171,9 +174,9 @@ interface ForwardingPart {
 }
 
 /** What is not yet as `world` says. */
-function lacking(statuses: ReadonlyMap<string, NodeStatus>, world: World): string | undefined {
-  const topologies = new Set([...statuses.values()].map(({ topology }) => topology));
-  if (topologies.size > 1) return `${topologies.size} topologies are in use`;
+function lacking(statuses: ReadonlyMap<string, NodeStatus>, hash: string, world: World): string | undefined {
+  for (const { node, topology } of statuses.values())
+    if (topology !== hash) return `${node} runs topology ${topology} instead of ${hash}`;
   const d1 = statuses.get('d1');
   const mode = d1 === undefined ? undefined : modeOf(d1);
   if (mode !== undefined && mode !== world.forwarding) return `forwarding is ${mode}`;
