@@ -66,6 +66,7 @@ async function untilDirector(
   cluster: Cluster,
   describe: string,
   holds: (director: NodeStatus, status: ClusterStatus) => boolean,
+  timeoutMs = 30_000,
 ): Promise<ClusterStatus> {
   const asked = async (): Promise<ClusterStatus> => {
     const status = await statusOf(cluster);
@@ -73,7 +74,7 @@ async function untilDirector(
     if (director !== undefined && holds(director, status)) return status;
     throw new Error(brief(status));
   };
-  return until(asked, { describe, timeoutMs: 30_000, everyMs: 50 });
+  return until(asked, { describe, timeoutMs, everyMs: 50 });
 }
 
 /** What a test that waits for the impossible is told with. */
@@ -120,8 +121,14 @@ labTest(
       await swarm.order({ do: 'open', ...to, chatters: count, speakers: 1, prefix });
     };
     const people = (): number => [...swarms.values()].reduce((sum, { count }) => sum + count, 0);
+    // Who was in the accept queue of a killed balancer counts as a connection until it has been silent for a minute.
     const untilCounted = (): Promise<ClusterStatus> =>
-      untilDirector(cluster, 'everybody to be counted', ({ connections }) => connections === people());
+      untilDirector(
+        cluster,
+        'everybody to be counted',
+        ({ connections }) => connections === people(),
+        90_000,
+      );
     const untilConfirmed = (count: number): Promise<ClusterStatus> =>
       untilDirector(cluster, `${count} flows to be confirmed`, ({ forwarding }) =>
         (forwarding?.planes ?? []).some(({ flows }) => flows?.confirmed === count),
