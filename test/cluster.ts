@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { createSecretFile } from '../topology/index.ts';
+import type { LoopbackBlock } from './loopback-block.ts';
 import { startProgram, type Program, type ProgramOptions, type Teardown } from './processes.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -26,6 +27,16 @@ export interface ClusterSpec {
   readonly chatservers: Entries;
   /** Other top-level keys: `{ grace: '1s' }`. */
   readonly settings?: Entry;
+}
+
+/** On one machine: a director, two balancers with a worker each, a chat server. */
+export function smallCluster(block: LoopbackBlock): ClusterSpec {
+  return {
+    services: { chat: { listen: `${block.address(1)}:9000` } },
+    directors: { d1: { host: block.address(11) } },
+    balancers: { b1: { host: block.address(21), workers: 1 }, b2: { host: block.address(22), workers: 1 } },
+    chatservers: { c1: { address: `${block.address(31)}:7000` } },
+  };
 }
 
 /** Starts a node's process where it belongs; in a lab, on the host of the same name. */

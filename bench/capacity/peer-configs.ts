@@ -1,8 +1,7 @@
 /** What the peers are told: as Debian's packages would be set up for this, with limits raised as far as processes may. */
+import { foreignConnections, haproxyHead } from '../foreign.ts';
 import { port, serverPort, vip, type TierHost } from './plan.ts';
 
-/** Connections of a process that may open 20,000 files, two for each, and some for itself. */
-export const connectionsPerProcess = 9_900;
 const backlog = 16_384;
 
 /** nginx stream as a balancer; FOLDER is replaced. */
@@ -14,7 +13,7 @@ worker_processes ${workers};
 worker_rlimit_nofile 20000;
 pid FOLDER/pid;
 error_log /dev/null;
-events { worker_connections ${2 * connectionsPerProcess}; }
+events { worker_connections ${2 * foreignConnections}; }
 stream {
   upstream chat {
 ${servers.map(({ host }) => `    server ${host}:${serverPort};`).join('\n')}
@@ -30,16 +29,7 @@ ${servers.map(({ host }) => `    server ${host}:${serverPort};`).join('\n')}
 `;
 }
 
-const haproxyBase = `
-global
-  nbthread 1
-  maxconn ${connectionsPerProcess}
-defaults
-  mode tcp
-  timeout connect 2s
-  timeout client 1h
-  timeout server 1h
-  option redispatch
+const haproxyBase = `${haproxyHead('2s')}  option redispatch
   default-server check inter 1s fall 3 rise 2
 `;
 

@@ -6,15 +6,10 @@ import type { Program } from '../../test/processes.ts';
 import { temporaryFolder } from '../../test/temporary-folder.ts';
 import { until } from '../../test/until.ts';
 import { chatScript, ChatServers } from './chat-servers.ts';
+import { foreignConnections } from '../foreign.ts';
 import { createHosts, removeAtExit } from './cluster.ts';
 import { Loads } from './loads.ts';
-import {
-  connectionsPerProcess,
-  haproxyConfig,
-  haproxyDirectorConfig,
-  natRules,
-  nginxConfig,
-} from './peer-configs.ts';
+import { haproxyConfig, haproxyDirectorConfig, natRules, nginxConfig } from './peer-configs.ts';
 import { director, planRun, port, serverPort, type Plan, type TierHost } from './plan.ts';
 import type { Progress } from './progress.ts';
 import { faultsOf, serverFaults, type RunResult } from './result.ts';
@@ -142,7 +137,7 @@ async function startHaproxy(lab: Lab, plan: Plan, folder: string): Promise<PeerT
 
 /** Processes of one of `hosts` hosts, each carrying what its files allow. */
 function processesFor({ connections }: Plan, hosts: number): number {
-  return Math.max(2, Math.ceil(connections / hosts / (fill * connectionsPerProcess)));
+  return Math.max(2, Math.ceil(connections / hosts / (fill * foreignConnections)));
 }
 
 async function startListening(lab: Lab, host: string, argv: readonly string[]): Promise<Program> {

@@ -8,6 +8,7 @@ import type { Teardown } from '../../test/processes.ts';
 import { nodeStatus, statusOf, untilState } from '../../test/system/cluster-view.ts';
 import { temporaryFolder } from '../../test/temporary-folder.ts';
 import { until } from '../../test/until.ts';
+import { haproxyHead } from '../foreign.ts';
 
 export const vip = { host: '10.82.0.100', port: 9_000 };
 const director = '10.82.0.1';
@@ -82,17 +83,7 @@ export async function startHaproxy(t: Teardown): Promise<Scene> {
     await program.line(/listens/);
   }
   const folder = await temporaryFolder(t, {
-    'haproxy.cfg': `
-global
-  nbthread 1
-  maxconn 9900
-  log stdout format raw local0
-defaults
-  mode tcp
-  log global
-  timeout connect 5s
-  timeout client 1h
-  timeout server 1h
+    'haproxy.cfg': `${haproxyHead('5s', ['log stdout format raw local0'])}  log global
   retries 3
   option redispatch
 listen bench

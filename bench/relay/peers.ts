@@ -2,11 +2,11 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Endpoint } from '../../lib/address/index.ts';
 import { until } from '../../test/until.ts';
+import { connects, haproxyHead } from '../foreign.ts';
 
 export const peers = ['uring', 'node', 'nginx', 'haproxy'] as const;
 export type PeerName = (typeof peers)[number];
@@ -93,14 +93,6 @@ function childOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]);
 }
 
-function connects({ host, port }: Endpoint): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ host, port });
-    socket.once('connect', () => (socket.destroy(), resolve(true)));
-    socket.once('error', () => resolve(false));
-  });
-}
-
 const nginxConfig = (listen: Endpoint, server: Endpoint): string => `
 load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 daemon off;
@@ -118,15 +110,7 @@ stream {
 }
 `;
 
-const haproxyConfig = (listen: Endpoint, server: Endpoint): string => `
-global
-  nbthread 1
-  maxconn 9900
-defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 1h
-  timeout server 1h
+const haproxyConfig = (listen: Endpoint, server: Endpoint): string => `${haproxyHead('5s')}
 listen bench
   bind ${listen.host}:${listen.port} backlog 4096
   server one ${server.host}:${server.port}

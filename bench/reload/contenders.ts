@@ -6,7 +6,7 @@ import { startCluster, type ClusterSpec, type Entries } from '../../test/cluster
 import { startProgram, type Program, type Teardown } from '../../test/processes.ts';
 import { temporaryFolder } from '../../test/temporary-folder.ts';
 import { until } from '../../test/until.ts';
-import net from 'node:net';
+import { connects, haproxyHead } from '../foreign.ts';
 
 /** Servers by name. */
 export type Servers = Readonly<Record<string, Endpoint>>;
@@ -92,24 +92,11 @@ async function startForeign(
   };
 }
 
-function connects({ host: to, port }: Endpoint): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ host: to, port });
-    socket.once('connect', () => (socket.destroy(), resolve(true)));
-    socket.once('error', () => resolve(false));
-  });
-}
-
-const haproxyConfig = (at: Endpoint, servers: Servers, folder: string): string => `
-global
-  nbthread 1
-  maxconn 9900
-  stats socket ${folder}/stats expose-fd listeners
-defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 1h
-  timeout server 1h
+const haproxyConfig = (
+  at: Endpoint,
+  servers: Servers,
+  folder: string,
+): string => `${haproxyHead('5s', [`stats socket ${folder}/stats expose-fd listeners`])}
 listen bench
   bind ${formatEndpoint(at)} backlog 4096
   balance roundrobin

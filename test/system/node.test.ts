@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ChatClient } from '../../chatserver-stub/index.ts';
-import { headgate, startCluster, type Cluster, type ClusterSpec } from '../cluster.ts';
+import { headgate, smallCluster, startCluster, type Cluster, type ClusterSpec } from '../cluster.ts';
 import { takeLoopbackBlock, type LoopbackBlock } from '../loopback-block.ts';
 import { isRunning, runProgram, startProgram, type Output } from '../processes.ts';
 import { Scope } from '../scope.ts';
@@ -21,12 +21,7 @@ const names = ['d1', 'b1', 'b2', 'c1'] as const;
 test.before(async (t) => {
   t.timeout(120_000);
   block = await takeLoopbackBlock(scope);
-  spec = {
-    services: { chat: { listen: `${block.address(1)}:9000` } },
-    directors: { d1: { host: block.address(11) } },
-    balancers: { b1: { host: block.address(21), workers: 1 }, b2: { host: block.address(22), workers: 1 } },
-    chatservers: { c1: { address: `${block.address(31)}:7000` } },
-  };
+  spec = smallCluster(block);
   cluster = await startCluster(scope, spec);
 });
 test.after.always(() => scope.close());

@@ -6,7 +6,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ChatClient } from '../../chatserver-stub/index.ts';
 import type { ClusterStatus } from '../../node/index.ts';
-import { headgate, startCluster, type Cluster } from '../cluster.ts';
+import { headgate, smallCluster, startCluster, type Cluster } from '../cluster.ts';
 import { takeLoopbackBlock, type LoopbackBlock } from '../loopback-block.ts';
 import { startProgram, type Output } from '../processes.ts';
 import { runHere } from '../run-command.ts';
@@ -26,13 +26,7 @@ test.before(async (t) => {
   t.timeout(120_000);
   block = await takeLoopbackBlock(scope);
   cluster = await startCluster(scope, {
-    services: { chat: { listen: `${block.address(1)}:9000` } },
-    directors: { d1: { host: block.address(11) } },
-    balancers: {
-      b1: { host: block.address(21), workers: 1 },
-      b2: { host: block.address(22), workers: 1 },
-    },
-    chatservers: { c1: { address: `${block.address(31)}:7000` } },
+    ...smallCluster(block),
     settings: { heartbeat: { interval: '250ms' } },
   });
   file = path.join(path.dirname(cluster.file), 'new.yaml');

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { ChatClient } from '../../chatserver-stub/index.ts';
-import { headgate, startCluster } from '../cluster.ts';
+import { headgate, smallCluster, startCluster } from '../cluster.ts';
 import { takeLoopbackBlock } from '../loopback-block.ts';
 import { startProgram } from '../processes.ts';
 import { runHere } from '../run-command.ts';
@@ -17,13 +17,7 @@ test.serial(
     t.timeout(180_000);
     const block = await takeLoopbackBlock(t);
     const cluster = await startCluster(t, {
-      services: { chat: { listen: `${block.address(1)}:9000` } },
-      directors: { d1: { host: block.address(11) } },
-      balancers: {
-        b1: { host: block.address(21), workers: 1 },
-        b2: { host: block.address(22), workers: 1 },
-      },
-      chatservers: { c1: { address: `${block.address(31)}:7000` } },
+      ...smallCluster(block),
       settings: { heartbeat: { interval: '1s' } },
     });
     const names = ['b1', 'b2', 'c1', 'd1'];
