@@ -15,11 +15,12 @@ export class ReportWriter {
 
   /**
    * The report that brings the supervisor up to date; undefined when nothing changed since the last one, or no more than
-   * counters, for which nobody waits: those alone are told only `withCounters`.
+   * counters, for which nobody waits: those alone are told only `withCounters`. What was accepted is no such counter: whoever
+   * came and left between two reports is to be seen, too.
    */
   next(now: WorkerNumbers, withCounters = true): WorkerReport | undefined {
     const { connections, services, full } = now;
-    const gauges = JSON.stringify([connections, full, services]);
+    const gauges = JSON.stringify([connections, full, services, now.counters['accepted']]);
     const isSame = gauges === this.#lastGauges;
     if (isSame && !withCounters) return undefined;
     const counters: Record<string, number> = {};

@@ -18,6 +18,16 @@ test('a report tells changes, and there is none when nothing changed', (t) => {
   }
 });
 
+test('who came and left is told at once, what else was counted when counters are due', (t) => {
+  const writer = new ReportWriter();
+  writer.next({ ...gauges, counters: { accepted: 2, bytesUp: 1 } });
+  t.is(writer.next({ ...gauges, counters: { accepted: 2, bytesUp: 9 } }, false), undefined);
+  t.deepEqual(writer.next({ ...gauges, counters: { accepted: 3, bytesUp: 9 } }, false)?.counters, {
+    accepted: 1,
+    bytesUp: 8,
+  });
+});
+
 test('the totals of several workers over any number of reports are the sums of what they counted', (t) => {
   const counts = fc.dictionary(fc.constantFrom('accepted', 'bytesUp', 'refusedFull'), fc.nat(1_000));
   fc.assert(
