@@ -22,18 +22,22 @@ export interface Confirmed {
   readonly restored: number;
   /** Confirmed before. */
   readonly known: number;
-  /** Confirmed by another balancer before: left alone. Not expected. */
+  /** Confirmed by another balancer before, or another's while the owner's are ended: left alone. Not expected. */
   readonly contested: number;
   /** The map is full: they stay evictable. Not expected: an alarm comes before. */
   readonly full: number;
 }
 
-/** Confirms the flows of `keys` (bytes of flowKey()) for their owner; `tick` dates entries that are restored. */
+/**
+ * Confirms the flows of `keys` (bytes of flowKey()) for their owner; `tick` dates entries that are restored. `isEnding`: its
+ * connections are being ended, so a flow that another balancer has is its client's who is back with the same port.
+ */
 export function confirmFlows(
   { maps }: FlowTables,
   owner: Owner,
   keys: readonly Uint8Array[],
   tick: number,
+  isEnding = false,
 ): Confirmed {
   let restored = 0;
   let known = 0;
@@ -50,6 +54,10 @@ export function confirmFlows(
     const opening = maps.flows_new.peek(key);
     const seen = opening === undefined ? undefined : decodeFlow(opening);
     const isOwn = seen !== undefined && ownedBy(seen, owner);
+    if (isEnding && seen !== undefined && !isOwn) {
+      contested++;
+      continue;
+    }
     const entry = isOwn ? living(seen) : restoredEntry(owner, tick);
     // First there, then gone here: packets look in this order too.
     if (!added(maps.flows, key, encodeFlow(entry))) {

@@ -99,6 +99,11 @@ export class KernelBalancers {
     });
   }
 
+  /** Whether the clients of the balancer at this index are told that it is gone. */
+  isDead(index: number): boolean {
+    return this.#entries.get(index)?.state === BalancerState.Dead;
+  }
+
   /** Id of one life of an index. */
   idOf(index: number, generation: number): string | undefined {
     return this.indices.generationOf(index) === generation ? this.indices.nameOf(index) : undefined;

@@ -11,7 +11,7 @@ export interface ReportCounters {
   flowsRestored: number;
   /** Flows that balancers disowned. Expected. */
   flowsDisowned: number;
-  /** Flows confirmed by a balancer while another one owns them. Not expected. */
+  /** Flows confirmed by a balancer while another one owns them. Only while the balancer's connections are ended. */
   flowsContested: number;
   /** Flows confirmed for which there was no room. Not expected. */
   flowsNotHeld: number;
@@ -24,6 +24,8 @@ export interface Reporter {
   readonly service: number;
   /** Mode of flows that have to be restored. */
   readonly mode: Mode;
+  /** It is dead, or drained and past its deadline: its connections are being ended. */
+  readonly isEnding: boolean;
 }
 
 /** Takes the reports of all balancers, each balancer's in order. */
@@ -44,13 +46,13 @@ export class ReportTaker {
   }
 
   take(reporter: Reporter, report: FlowReport, tick: number): void {
-    const { balancer, generation, mode } = reporter;
+    const { balancer, generation, mode, isEnding } = reporter;
     const owner: Owner = { balancer, generation, mode };
     const keyOf = ({ address, port }: FlowReport['confirmed'][number]): Uint8Array =>
       flowKey(address, port, reporter.service);
     const confirmed = report.confirmed.map(keyOf);
     const disowned = report.disowned.map(keyOf);
-    this.#confirm(owner, confirmed, tick);
+    this.#confirm(owner, confirmed, tick, isEnding);
     this.counters.flowsDisowned += disownFlows(this.#path, owner, disowned);
     this.#list(reporter, report.listing, confirmed, disowned);
   }
@@ -60,8 +62,8 @@ export class ReportTaker {
     for (const name of this.#listed.keys()) if (name.startsWith(`${balancer} `)) this.#listed.delete(name);
   }
 
-  #confirm(owner: Owner, keys: readonly Uint8Array[], tick: number): void {
-    const { moved, restored, contested, full } = confirmFlows(this.#path, owner, keys, tick);
+  #confirm(owner: Owner, keys: readonly Uint8Array[], tick: number, isEnding: boolean): void {
+    const { moved, restored, contested, full } = confirmFlows(this.#path, owner, keys, tick, isEnding);
     const { counters } = this;
     counters.flowsConfirmed += moved;
     counters.flowsRestored += restored;

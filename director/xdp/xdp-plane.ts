@@ -257,7 +257,8 @@ export class XdpPlane implements PacketPlane {
     const running = this.#services.modeOf(service);
     const mode = running === undefined || running === Mode.Proxy ? Mode.Dr : running;
     const generation = this.#balancers.indices.generationOf(balancer);
-    this.#reports.take({ balancer, generation, service, mode }, report, this.#options.tick());
+    const isEnding = this.#balancers.isDead(balancer);
+    this.#reports.take({ balancer, generation, service, mode, isEnding }, report, this.#options.tick());
   }
 
   /** The service of this name that runs, else one of it that is leaving. */

@@ -254,11 +254,15 @@ labTest(
       for (const { swarm } of swarms.values()) lost += (await swarm.order({ do: 'report' })).lost.expected;
       return lost;
     };
-    await until(async () => (await losses()) === dying, {
-      describe: `the ${dying} clients of b1 to see their connections end`,
-      timeoutMs: 40_000,
-      everyMs: 50,
-    });
+    const untilLost = async (count: number, describe: string): Promise<void> => {
+      const lost = async (): Promise<true> => {
+        const seen = await losses();
+        if (seen === count) return true;
+        throw new Error(`${seen} of ${count}: ${brief(await statusOf(cluster))}`);
+      };
+      await until(lost, { describe, timeoutMs: 40_000, everyMs: 50 });
+    };
+    await untilLost(dying, `the ${dying} clients of b1 to see their connections end`);
     for (const { swarm } of swarms.values()) await swarm.order({ do: 'all-connected', timeoutMs: 60_000 });
     t.is(await losses(), dying, 'nobody else lost a connection');
 
@@ -299,11 +303,7 @@ labTest(
     await killDirector();
     await drainB2(Date.now() - 1_000);
     await cluster.start('d1');
-    await until(async () => (await losses()) === lostBefore + held, {
-      describe: 'the rest of b2 to be ended',
-      timeoutMs: 40_000,
-      everyMs: 50,
-    });
+    await untilLost(lostBefore + held, 'the rest of b2 to be ended');
     for (const { swarm } of swarms.values()) await swarm.order({ do: 'all-connected', timeoutMs: 60_000 });
     t.is(await losses(), lostBefore + held, 'and nobody else');
 

@@ -254,6 +254,21 @@ kernelTest(
 );
 
 kernelTest(
+  'a balancer whose connections are ended takes no flow of a client who is back with the same port',
+  async (t) => {
+    await withDataPath((path) => {
+      const { flows, flows_new: fresh } = path.maps;
+      fresh.update(key(1), encodeFlow(entry({ balancer: 3 })));
+      fresh.update(key(2), encodeFlow(entry({ lastAck: 7 })));
+      t.like(confirmFlows(path, owner, [1, 2, 3].map(key), 9, true), { moved: 2, restored: 1, contested: 1 });
+      t.is(flowIn(fresh, 1)?.balancer, 3);
+      t.deepEqual([...flows.keys()].length, 2);
+    });
+  },
+  needs,
+);
+
+kernelTest(
   'the flows of proxied sockets are entered as their own, and go when the sockets end',
   async (t) => {
     await withDataPath((path) => {

@@ -240,7 +240,7 @@ kernelTest(
   async (t) => {
     await withTables((maps) => {
       const taker = new ReportTaker({ maps });
-      const reporter = { balancer: 1, generation: 1, service: 0, mode: 1 } as const;
+      const reporter = { balancer: 1, generation: 1, service: 0, mode: 1, isEnding: false } as const;
       const base = { balancer: 'b1@h', service: 'chat', confirmed: [], disowned: [] };
       put(maps.flows, 1, { balancer: 1 });
       put(maps.flows, 2, { balancer: 1, state: FlowState.Opening });
@@ -275,7 +275,7 @@ kernelTest('what is confirmed while its entry still says that it opens is establ
 kernelTest('a full listing disowns what it does not name, of its balancer and service only', async (t) => {
   await withTables((maps) => {
     const taker = new ReportTaker({ maps });
-    const reporter = { balancer: 1, generation: 1, service: 0, mode: 1 } as const;
+    const reporter = { balancer: 1, generation: 1, service: 0, mode: 1, isEnding: false } as const;
     const client = (port: number) => ({ address: ipBytes(client4), port });
     const base = { balancer: 'b1@h', service: 'chat', disowned: [] };
     for (const port of [1, 2, 3]) put(maps.flows, port, { balancer: 1 });
