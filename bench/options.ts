@@ -31,10 +31,17 @@ export const text = <Usual extends string | undefined>(usual: Usual): BenchOptio
   read: (given) => given ?? usual,
 });
 
-/** Parts of a list, with commas between. */
-export const list = (): BenchOption<readonly string[] | undefined> => ({
+/** Some of `words`, with commas between. */
+export const list = <Word extends string>(
+  words: readonly Word[],
+): BenchOption<readonly Word[] | undefined> => ({
   isFlag: false,
-  read: (given) => given?.split(','),
+  read: (given) =>
+    given?.split(',').map((part) => {
+      const word = words.find((one) => one === part);
+      if (word === undefined) throw new Error(`expected some of ${words.join(', ')}, with commas between`);
+      return word;
+    }),
 });
 
 export const flag: BenchOption<boolean> = { isFlag: true, read: (given) => given !== undefined };

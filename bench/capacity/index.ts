@@ -17,7 +17,7 @@ import { benchOptions, flag, json, list, positive, text, whole } from '../option
 import { growthLines, growthOf } from './growth.ts';
 import { runHeadgate } from './headgate-run.ts';
 import { availableBytes, estimateBytes, gibibytes, MemoryWatch } from './memory.ts';
-import { peers, runPeer, type Peer } from './peer-run.ts';
+import { peers, runPeer } from './peer-run.ts';
 import { raiseMachineSettings } from './kernel-settings.ts';
 import { planRun } from './plan.ts';
 import { Progress } from './progress.ts';
@@ -47,7 +47,7 @@ const values = benchOptions(usage, {
   forwarding: text('dr'),
   engine: text('uring'),
   peers: flag,
-  only: list(),
+  only: list(['headgate', ...peers]),
   compare: text(undefined),
   json,
 });
@@ -75,12 +75,12 @@ const results: RunResult[] = [];
 try {
   raiseMachineSettings();
   const { forwarding, engine } = values;
-  const systems = values.only ?? ['headgate', ...(values.peers ? peers : [])];
+  const systems = values.only ?? (['headgate', ...(values.peers ? peers : [])] as const);
   for (const system of systems) {
     results.push(
       system === 'headgate'
         ? await runHeadgate(connections, settings, { forwarding, engine }, progress)
-        : await runPeer(system as Peer, connections, settings, progress),
+        : await runPeer(system, connections, settings, progress),
     );
   }
   report();

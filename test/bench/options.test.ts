@@ -5,7 +5,7 @@ const spec = {
   seconds: positive(1),
   rounds: whole(5),
   connections: whole(undefined, 100),
-  only: list(),
+  only: list(['a', 'b', 'c']),
   mode: text('dr'),
   peers: flag,
   json,
@@ -40,6 +40,7 @@ for (const [args, message] of [
   ['--rounds many', '--rounds many: expected a whole number, at least 1'],
   ['--rounds 1.5', '--rounds 1.5: expected a whole number, at least 1'],
   ['--connections 99', '--connections 99: expected a whole number, at least 100'],
+  ['--only a,d', '--only a,d: expected some of a, b, c, with commas between'],
   ['--seconds 0', '--seconds 0: expected a number above 0'],
 ] as const) {
   test(`a bench does not take ${args}`, (t) => {
