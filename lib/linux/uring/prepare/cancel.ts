@@ -13,15 +13,10 @@ const noDescriptor = -1;
 /**
  * Cancels a request with this user data. Result 0; ENOENT: there is none (any more); EALREADY: it is running and will
  * complete by itself. The cancelled request completes too, with ECANCELED or with what it had done by then. Of several
- * with the same user data two cancellations may find the same one: use prepareCancelAll. Kernel 5.5.
+ * with the same user data two cancellations may find the same one. Kernel 5.5.
  */
 export function prepareCancel(sqe: Sqe, low: number, high: number): Sqe {
   return sqe.operation(opcodes.asyncCancel, noDescriptor).addressHalves(low, high);
-}
-
-/** Cancels every request with this user data. Result: how many were found. Kernel 5.19. */
-export function prepareCancelAll(sqe: Sqe, low: number, high: number): Sqe {
-  return prepareCancel(sqe, low, high).operationFlags(IORING_ASYNC_CANCEL_ALL);
 }
 
 /** Cancels every request on a descriptor. Result: how many were found. Kernel 5.19. */

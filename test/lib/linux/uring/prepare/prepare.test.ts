@@ -193,12 +193,6 @@ test(golden, 'cancel by user data', (sqe) => uring.prepareCancel(sqe, 0x11, 0x22
   fd: none,
   addr: '1100000022000000',
 });
-test(golden, 'cancel all by user data', (sqe) => uring.prepareCancelAll(sqe, 0x11, 0x22), {
-  head: '0e000000',
-  fd: none,
-  addr: '1100000022000000',
-  opFlags: '01000000',
-});
 test(golden, 'cancel by plain descriptor', (sqe) => uring.prepareCancelDescriptor(sqe, 12), {
   head: '0e000000',
   fd: '0c000000',
