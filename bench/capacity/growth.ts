@@ -16,11 +16,11 @@ export interface Growth {
 /** The CPU time of all processes of a machine, and memory of all of them and its kernel, are what bounds it. */
 function costs({ establish, talk, push, bytesPerConnection }: RunResult): Readonly<Record<string, ByTier>> {
   return {
-    'CPU s per 1,000 logins': establish.cpuPer1000,
-    'CPU s per 1,000 messages': talk.cpuPer1000,
-    'CPU s per 1,000 pushed messages': push.cpuPer1000,
-    'process bytes per connection': bytesPerConnection.process,
-    'kernel bytes per connection': { slab: bytesPerConnection.kernel['slab'] ?? 0 },
+    'CPU s per 1,000 logins': establish?.cpuPer1000 ?? {},
+    'CPU s per 1,000 messages': talk?.cpuPer1000 ?? {},
+    'CPU s per 1,000 pushed messages': push?.cpuPer1000 ?? {},
+    'process bytes per connection': bytesPerConnection?.process ?? {},
+    'kernel bytes per connection': { slab: bytesPerConnection?.kernel['slab'] ?? 0 },
   };
 }
 

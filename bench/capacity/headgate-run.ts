@@ -7,7 +7,7 @@ import { BenchCluster, type RunOptions } from './cluster.ts';
 import { Loads } from './loads.ts';
 import { planRun } from './plan.ts';
 import type { Progress } from './progress.ts';
-import { faultsOf, serverFaults, type RunResult } from './result.ts';
+import type { Findings, RunResult } from './result.ts';
 import { patienceMs, Run, type RunSettings } from './run.ts';
 import { Stack } from './stack.ts';
 
@@ -37,14 +37,9 @@ export async function runHeadgate(
     for (const { name } of [...plan.balancers.slice(0, -1), ...plan.servers])
       await untilState(cluster, name, 'up');
     const run = new Run(loads, cluster, settings, progress);
-    try {
-      const result = await measure(cluster, run, options);
-      if (result.faults.length > 0) for (const text of cluster.complaints()) progress.note(text);
-      return result;
-    } catch (error) {
-      for (const text of cluster.complaints()) progress.note(text);
-      throw error;
-    }
+    const result = await measure(cluster, run, options);
+    if (result.faults.length > 0) for (const text of cluster.complaints()) progress.note(text);
+    return result;
   } finally {
     await stack.undo();
   }
@@ -52,18 +47,7 @@ export async function runHeadgate(
 
 async function measure(cluster: BenchCluster, run: Run, options: RunOptions): Promise<RunResult> {
   const { plan } = cluster;
-  const established = await run.establish(firstShare);
-  const idleCpu = await run.idle();
-  const talk = await run.talk(idleCpu);
-  const push = await run.push();
-  const status = await askStatus(cluster, run);
-  const growth = await grow(cluster, run);
-  const kill = await run.killServer();
-  const drain = await drainBalancer(cluster, run);
-  const unanswered = await run.loads.quiet();
-  await run.push(1);
-  await run.part('the end');
-  const result = {
+  const about = {
     name: `headgate, ${options.forwarding}`,
     connections: plan.connections,
     processes: {
@@ -72,30 +56,22 @@ async function measure(cluster: BenchCluster, run: Run, options: RunOptions): Pr
       'chat servers': plan.servers.length,
       clients: plan.clients.length,
     },
-    ...established,
-    idleCpu,
-    talk,
-    push,
-    status,
-    growth,
-    kill,
-    drain,
-    counts: await run.loads.counts(),
-    parts: run.parts,
-    pushesExpected: run.pushesExpected,
-    unanswered,
   };
-  const servers = serverFaults(await cluster.chat.counts());
-  return { ...result, faults: [...faultsOf(result), ...drainFaults(drain), ...servers] };
-}
-
-function drainFaults({ newOnDrained }: NonNullable<RunResult['drain']>): string[] {
-  return newOnDrained === 0 ? [] : [`${newOnDrained} new connections on a draining balancer`];
+  return run.conclude(about, async (found) => {
+    Object.assign(found, await run.establish(firstShare));
+    found.idleCpu = await run.idle();
+    found.talk = await run.talk(found.idleCpu);
+    found.push = await run.push();
+    found.status = await askStatus(cluster, run);
+    found.growth = await grow(cluster, run);
+    found.kill = await run.killServer();
+    found.drain = await drainBalancer(cluster, run);
+  });
 }
 
 /** Adds a balancer while clients connect. */
-async function grow(cluster: BenchCluster, run: Run): Promise<NonNullable<RunResult['growth']>> {
-  const { loads, progress } = run;
+async function grow(cluster: BenchCluster, run: Run): Promise<NonNullable<Findings['growth']>> {
+  const { loads } = run;
   await run.part('a balancer is added while the rest connects');
   const begun = performance.now();
   const rest = loads.countTo(1) - loads.countTo(firstShare);
@@ -110,12 +86,7 @@ async function grow(cluster: BenchCluster, run: Run): Promise<NonNullable<RunRes
   });
   const msToFirstConnection = performance.now() - begun;
   const goal = loads.countTo(1);
-  await loads.until(
-    ({ live }) => live === goal,
-    'the rest logged in',
-    patienceMs(cluster.plan.connections),
-    progress.counts,
-  );
+  await run.awaitClients(({ live }) => live === goal, 'the rest to be logged in');
   return {
     msToReady,
     msToFirstConnection,
@@ -125,7 +96,7 @@ async function grow(cluster: BenchCluster, run: Run): Promise<NonNullable<RunRes
 }
 
 /** Asks all nodes for their status as fast as they answer. */
-async function askStatus(cluster: BenchCluster, run: Run): Promise<NonNullable<RunResult['status']>> {
+async function askStatus(cluster: BenchCluster, run: Run): Promise<NonNullable<Findings['status']>> {
   await run.part('everybody is asked for the status, over and over');
   await run.latency();
   await run.loads.takeGap();
@@ -148,8 +119,8 @@ function acceptedIn(pid: number): number {
 }
 
 /** Drains the first balancer while clients come anew. */
-async function drainBalancer(cluster: BenchCluster, run: Run): Promise<NonNullable<RunResult['drain']>> {
-  const { loads, progress } = run;
+async function drainBalancer(cluster: BenchCluster, run: Run): Promise<NonNullable<Findings['drain']>> {
+  const { loads } = run;
   const { name } = cluster.plan.balancers[0]!;
   await run.part(`${name} drains`);
   // Who leaves cannot answer; talking goes on afterwards.
@@ -170,11 +141,9 @@ async function drainBalancer(cluster: BenchCluster, run: Run): Promise<NonNullab
     Math.ceil(cluster.plan.connections * renewShare),
     run.settings.perSecond / 2,
   );
-  await loads.until(
+  await run.awaitClients(
     ({ established: now, live }) => now >= established + renewed && live === loads.countTo(1),
-    'the clients that came anew logged in',
-    patienceMs(cluster.plan.connections),
-    progress.counts,
+    'the clients that came anew to be logged in',
   );
   // Balancers tell their status a little later.
   await sleep(1_000);

@@ -6,8 +6,9 @@
  * balancer, kills a chat server, drains a balancer, and tells what was lost, how long things took and what they cost. With
  * --peers (N is 20,000 then, if not given) the same clients and servers after that over nginx stream behind nftables DNAT, and
  * over HAProxy behind HAProxy; --only names some of headgate, nginx, haproxy. --compare tells what each connection, login and message
- * costs beside the run that wrote FILE. Needs root. Ends with 1 when something is not as it must be, also when less than 1 GiB of
- * memory is left. Leaves nothing behind, and takes a quarter of an hour at the most and three times what connecting should take.
+ * costs beside the run that wrote FILE. A system that cannot carry N, or leaves less than 1 GiB of memory, stops where it is and the
+ * next one begins; the result says why and with how many. Needs root. Ends with 1 when something is not as it must be. Leaves nothing
+ * behind, and takes for each system a quarter of an hour at the most and three times what connecting should take.
  */
 import { readFileSync } from 'node:fs';
 import { describeError } from '../../lib/errors/index.ts';
@@ -16,7 +17,7 @@ import { benchFacts, machine, writeResult } from '../facts.ts';
 import { benchOptions, flag, json, list, positive, text, whole } from '../options.ts';
 import { growthLines, growthOf } from './growth.ts';
 import { runHeadgate } from './headgate-run.ts';
-import { availableBytes, estimateBytes, gibibytes, MemoryWatch } from './memory.ts';
+import { availableBytes, estimateBytes, gibibytes, memoryShortage, MemoryWatch } from './memory.ts';
 import { peers, runPeer } from './peer-run.ts';
 import { raiseMachineSettings } from './kernel-settings.ts';
 import { planRun } from './plan.ts';
@@ -25,6 +26,8 @@ import type { RunResult } from './result.ts';
 import { summary } from './summary.ts';
 
 const baseMs = 900_000;
+/** What the systems are made of beside headgate. */
+const programs = { headgate: [], nginx: ['nginx', 'nft'], haproxy: ['haproxy'] } as const;
 
 const usage = `usage: npm run bench -- capacity [--connections N] [--rate PER_SECOND] [--seconds S] [--forwarding MODE] [--engine ENGINE]
                                [--peers] [--only SYSTEM,…] [--compare FILE] [--json FILE]
@@ -54,12 +57,13 @@ const values = benchOptions(usage, {
 
 const missing = probeLab();
 if (missing !== undefined) throw new Error(missing);
-const before = values.compare === undefined ? undefined : resultsIn(values.compare)[0];
+const before = values.compare === undefined ? [] : resultsIn(values.compare);
 
 const began = performance.now();
-const settings = { perSecond: values.rate, talkSeconds: values.seconds };
+const settings = { perSecond: values.rate, talkSeconds: values.seconds, shortage: memoryShortage };
+const systems = values.only ?? (['headgate', ...(values.peers ? peers : [])] as const);
 const connections = values.connections ?? (values.peers ? 20_000 : 120_000);
-const mostMs = baseMs + 3 * (connections / settings.perSecond) * 1_000;
+const mostMs = systems.length * (baseMs + 3 * (connections / settings.perSecond) * 1_000);
 const bound = setTimeout(() => giveUp(`not done after ${(mostMs / 60_000).toFixed(0)} minutes`), mostMs);
 const progress = new Progress();
 const memory = new MemoryWatch((available) =>
@@ -74,17 +78,8 @@ progress.part(
 const results: RunResult[] = [];
 try {
   raiseMachineSettings();
-  const { forwarding, engine } = values;
-  const systems = values.only ?? (['headgate', ...(values.peers ? peers : [])] as const);
-  for (const system of systems) {
-    results.push(
-      system === 'headgate'
-        ? await runHeadgate(connections, settings, { forwarding, engine }, progress)
-        : await runPeer(system, connections, settings, progress),
-    );
-  }
+  for (const system of systems) await runSystem(system);
   report();
-  process.exitCode = results.some(({ faults }) => faults.length > 0) ? 1 : 0;
 } catch (error) {
   console.error(describeError(error));
   process.exitCode = 1;
@@ -100,6 +95,22 @@ function giveUp(why: string): never {
   process.exit(1);
 }
 
+/** Adds its result; one that cannot even start has none, and the others do nevertheless. */
+async function runSystem(system: (typeof systems)[number]): Promise<void> {
+  const { forwarding, engine } = values;
+  try {
+    const result =
+      system === 'headgate'
+        ? await runHeadgate(connections, settings, { forwarding, engine }, progress)
+        : await runPeer(system, connections, settings, progress);
+    results.push(result);
+    if (result.faults.length > 0) process.exitCode = 1;
+  } catch (error) {
+    console.error(`${system}: ${describeError(error)}`);
+    process.exitCode = 1;
+  }
+}
+
 function resultsIn(file: string): readonly RunResult[] {
   return (JSON.parse(readFileSync(file, 'utf8')) as { readonly results: readonly RunResult[] }).results;
 }
@@ -107,17 +118,21 @@ function resultsIn(file: string): readonly RunResult[] {
 function report(): void {
   const seconds = (performance.now() - began) / 1_000;
   const leastAvailable = memory.takeLeast();
-  const facts = benchFacts('capacity', values.peers ? ['nginx', 'haproxy', 'nft'] : []);
+  const facts = benchFacts('capacity', [...new Set(systems.flatMap((system) => programs[system]))]);
   const [loadThen, loadNow] = [facts.loadAverage.before, facts.loadAverage.after].map(([last]) =>
     last!.toFixed(1),
   );
   console.log(`\n${summary(results).join('\n')}`);
   console.log(`\n${seconds.toFixed(0)} s; load average of the machine ${loadThen} before, ${loadNow} after`);
   console.log(`at the least ${gibibytes(leastAvailable)} of memory were available`);
-  const growth = before === undefined ? [] : growthOf(before, results[0]!);
-  if (before !== undefined) {
-    console.log(`\nbeside ${before.connections} connections:\n${growthLines(growth).join('\n')}`);
-  }
+  const growth = results.flatMap((result) => {
+    const smaller = before.find(({ name }) => name === result.name);
+    if (smaller === undefined) return [];
+    const { name, connections } = smaller;
+    const costs = growthOf(smaller, result);
+    console.log(`\n${name}, beside ${connections} connections:\n${growthLines(costs).join('\n')}`);
+    return [{ name, connections, costs }];
+  });
   for (const { name, faults } of results) {
     for (const fault of faults) console.log(`${name}: ${fault}`);
   }
@@ -125,7 +140,7 @@ function report(): void {
     ...facts,
     seconds,
     memory: { estimatedBytes: needed, availableBytes: available, leastAvailableBytes: leastAvailable },
-    ...(before === undefined ? {} : { growth: { connections: before.connections, costs: growth } }),
+    ...(growth.length === 0 ? {} : { growth }),
     results,
   });
 }

@@ -10,7 +10,7 @@ export const hostSettings: Readonly<Record<string, string>> = {
   'net.ipv4.ip_local_port_range': `${ephemeralPorts.first} ${ephemeralPorts.last}`,
 };
 
-/** Of the machine: all hosts share these, and none less than what is set already is set. */
+/** Of the machine: all hosts share these, and none less than what is set already is set. The kernel has some of them only with a module. */
 const machineLeast: Readonly<Record<string, number>> = {
   // Sockets are files, and there are four per connection.
   'fs.file-max': 8_000_000,
@@ -20,6 +20,8 @@ const machineLeast: Readonly<Record<string, number>> = {
   'net.ipv4.neigh.default.gc_thresh1': 4_096,
   'net.ipv4.neigh.default.gc_thresh2': 8_192,
   'net.ipv4.neigh.default.gc_thresh3': 16_384,
+  // A director that translates addresses tracks every connection; one that ended is kept for a while.
+  'net.netfilter.nf_conntrack_max': 2_000_000,
 };
 /**
  * Each host has a table of established connections of its own, as a machine would: one for all would be walked in chains of
@@ -35,7 +37,9 @@ const tableSetting = 'net.ipv4.tcp_child_ehash_entries';
 export function raiseMachineSettings(): void {
   const undo: (() => void)[] = [];
   onExit(() => undo.splice(0).forEach((run) => run()));
-  for (const [name, least] of Object.entries(machineLeast)) raise(fileOf(name), least, undo);
+  for (const [name, least] of Object.entries(machineLeast)) {
+    if (existsSync(fileOf(name))) raise(fileOf(name), least, undo);
+  }
 }
 
 /** Runs `make`, which makes namespaces, each with a table for the established connections of this plan. */

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Lab } from '../../test/lab/index.ts';
 import { until } from '../../test/until.ts';
-import { addCounts, type CrowdCounts } from '../traffic/crowd-counts.ts';
+import { addCounts, crowdCounts, type CrowdCounts } from '../traffic/crowd-counts.ts';
 import { Histogram } from '../traffic/histogram.ts';
 import type { HistogramName, LoadRequests } from './load-process.ts';
 import type { ClientHost } from './plan.ts';
@@ -12,6 +12,16 @@ import { Remote } from './remote.ts';
 const pollMs = 250;
 const script = fileURLToPath(new URL('load-process.js', import.meta.url));
 
+/** What is awaited of the clients. */
+export interface LoadsAwaited {
+  readonly describe: string;
+  readonly timeoutMs: number;
+  /** Hears the counts meanwhile. */
+  readonly tell?: (counts: LoadCounts) => void;
+  /** Says why waiting on is pointless. */
+  readonly hopeless?: () => string | undefined;
+}
+
 export type LoadCounts = CrowdCounts & { readonly waiting: number; readonly deaf: number };
 
 /** The client hosts as one. */
@@ -19,6 +29,8 @@ export class Loads {
   readonly pids: readonly number[];
   readonly #hosts: readonly ClientHost[];
   readonly #remotes: readonly Remote<LoadRequests>[];
+  /** As asked for last. */
+  last: LoadCounts = { ...crowdCounts(), waiting: 0, deaf: 0 };
 
   private constructor(hosts: readonly ClientHost[], remotes: readonly Remote<LoadRequests>[]) {
     this.#hosts = hosts;
@@ -84,7 +96,8 @@ export class Loads {
   async counts(): Promise<LoadCounts> {
     const all = await Promise.all(this.#remotes.map((remote) => remote.ask('counts')));
     const total = (name: 'waiting' | 'deaf'): number => all.reduce((sum, counts) => sum + counts[name], 0);
-    return { ...addCounts(all), waiting: total('waiting'), deaf: total('deaf') };
+    this.last = { ...addCounts(all), waiting: total('waiting'), deaf: total('deaf') };
+    return this.last;
   }
 
   /** The longest time since the last call in which a client host was told nothing, ms. */
@@ -105,27 +118,18 @@ export class Loads {
     return sum;
   }
 
-  /** Waits until the counts are as wanted; `tell` hears them meanwhile. */
-  async until(
-    isSo: (counts: LoadCounts) => boolean,
-    describe: string,
-    timeoutMs: number,
-    tell: (counts: LoadCounts) => void = () => undefined,
-  ): Promise<LoadCounts> {
-    let last: LoadCounts | undefined;
+  /** Waits until the counts are as wanted. */
+  async until(isSo: (counts: LoadCounts) => boolean, awaited: LoadsAwaited): Promise<LoadCounts> {
+    const { describe, timeoutMs, tell, hopeless } = awaited;
     await until(
       async () => {
-        last = await this.counts();
-        tell(last);
-        return isSo(last);
+        const counts = await this.counts();
+        tell?.(counts);
+        return isSo(counts);
       },
-      { describe, timeoutMs, everyMs: pollMs, hopeless: () => this.#ending() },
-    ).catch((error: unknown) => {
-      throw new Error(`${describe} did not come; the clients counted ${JSON.stringify(last)}`, {
-        cause: error,
-      });
-    });
-    return last!;
+      { describe, timeoutMs, everyMs: pollMs, hopeless: () => this.#ending() ?? hopeless?.() },
+    );
+    return this.last;
   }
 
   #ending(): string | undefined {

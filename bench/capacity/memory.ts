@@ -10,8 +10,10 @@ const processBytesPerConnection = 1_500;
 /** Private memory of processes without connections, MiB; that of a worker with some twenty rings. */
 const idleMebibytes = { director: 95, balancer: 58, worker: 50, server: 48, client: 25 };
 const workersPerBalancer = 2;
-/** Below this the kernel would begin to end processes. */
+/** With less than this a run goes no further. */
 const leastBytes = gibibyte;
+/** Below this the kernel would begin to end processes. */
+const lastBytes = gibibyte / 2;
 const lookMs = 500;
 
 /** Bytes that a run takes. */
@@ -34,7 +36,13 @@ export function gibibytes(bytes: number): string {
   return `${(bytes / gibibyte).toFixed(1)} GiB`;
 }
 
-/** Looks at the memory all the time; calls `tooLittle` once when less than 1 GiB is left. */
+/** Why a run cannot go on: less than 1 GiB of memory is left. */
+export function memoryShortage(): string | undefined {
+  const available = availableBytes();
+  return available >= leastBytes ? undefined : `only ${gibibytes(available)} of memory are left`;
+}
+
+/** Looks at the memory all the time; calls `tooLittle` once when less than half a GiB is left. */
 export class MemoryWatch {
   readonly #timer: NodeJS.Timeout;
   #least = availableBytes();
@@ -43,7 +51,7 @@ export class MemoryWatch {
     this.#timer = setInterval(() => {
       const available = availableBytes();
       this.#least = Math.min(this.#least, available);
-      if (available >= leastBytes) return;
+      if (available >= lastBytes) return;
       clearInterval(this.#timer);
       tooLittle(available);
     }, lookMs);

@@ -10,9 +10,9 @@ import { foreignConnections } from '../foreign.ts';
 import { createHosts, removeAtExit } from './cluster.ts';
 import { Loads } from './loads.ts';
 import { haproxyConfig, haproxyDirectorConfig, natRules, nginxConfig } from './peer-configs.ts';
-import { director, planRun, port, serverPort, type Plan, type TierHost } from './plan.ts';
+import { director, planRun, port, proxiedShare, serverPort, type Plan, type TierHost } from './plan.ts';
 import type { Progress } from './progress.ts';
-import { faultsOf, serverFaults, type RunResult } from './result.ts';
+import type { RunResult } from './result.ts';
 import { Run, type RunSettings } from './run.ts';
 import { Stack } from './stack.ts';
 import type { TierProcesses } from './tiers.ts';
@@ -38,7 +38,7 @@ export async function runPeer(
 ): Promise<RunResult> {
   const stack = new Stack();
   try {
-    const whole = planRun(connections);
+    const whole = peer === 'haproxy' ? planRun(connections, proxiedShare) : planRun(connections);
     const plan = { ...whole, balancers: whole.balancers.slice(0, -1) };
     progress.part(`${names[peer]}: ${plan.balancers.length} balancers, ${plan.servers.length} chat servers`);
     const lab = await createHosts(stack, plan);
@@ -54,16 +54,7 @@ export async function runPeer(
       chat.tier,
     ];
     const run = new Run(loads, { tiers: processes, chat }, settings, progress);
-    const established = await run.establish(1);
-    const idleCpu = await run.idle();
-    const talk = await run.talk(idleCpu);
-    const push = await run.push();
-    await run.latency();
-    const kill = await run.killServer();
-    const unanswered = await loads.quiet();
-    await run.push(1);
-    await run.part('the end');
-    const result = {
+    const about = {
       name: names[peer],
       connections,
       processes: {
@@ -72,17 +63,15 @@ export async function runPeer(
         'chat servers': plan.servers.length,
         clients: plan.clients.length,
       },
-      ...established,
-      idleCpu,
-      talk,
-      push,
-      kill,
-      counts: await loads.counts(),
-      parts: run.parts,
-      pushesExpected: run.pushesExpected,
-      unanswered,
     };
-    return { ...result, faults: [...faultsOf(result), ...serverFaults(await chat.counts())] };
+    return await run.conclude(about, async (found) => {
+      Object.assign(found, await run.establish(1));
+      found.idleCpu = await run.idle();
+      found.talk = await run.talk(found.idleCpu);
+      found.push = await run.push();
+      await run.latency();
+      found.kill = await run.killServer();
+    });
   } finally {
     await stack.undo();
   }

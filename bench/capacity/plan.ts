@@ -14,9 +14,18 @@ const peoplePerServer = 18_500;
 const serversMost = 16;
 /** Room for those of the server that is killed. */
 const serverSpare = 1.2;
-/** A balancer has as many rings as it needs. */
-const connectionsPerBalancer = 100_000;
-const balancersMost = 4;
+/** How many balancers there are. */
+export interface BalancerShare {
+  readonly connectionsPerBalancer: number;
+  readonly most: number;
+}
+/** A balancer has as many rings, or processes, as it needs. */
+const usualShare: BalancerShare = { connectionsPerBalancer: 100_000, most: 4 };
+/**
+ * Behind a director that connects to them itself: each connection takes one of its ephemeral ports towards this balancer, and the
+ * kernel is quick in the first two thirds of them.
+ */
+export const proxiedShare: BalancerShare = { connectionsPerBalancer: 35_000, most: 64 };
 /** Of what is its share, the one that drains and the one that comes late left out. */
 const balancerSpare = 1.6;
 const leastConnections = 10_000;
@@ -50,7 +59,7 @@ export interface Plan {
   readonly balancerLimit: number;
 }
 
-export function planRun(connections: number): Plan {
+export function planRun(connections: number, share = usualShare): Plan {
   const hosts = Math.max(2, Math.min(clientHostsMost, Math.ceil(connections / clientsPerHost)));
   const perHost = Math.ceil(connections / hosts);
   const clients = numbers(hosts).map((index) => {
@@ -62,7 +71,8 @@ export function planRun(connections: number): Plan {
     return { name: `l${index + 1}`, sources, firstUser, count };
   });
   const servers = Math.max(3, Math.min(serversMost, Math.ceil(connections / peoplePerServer)) + 1);
-  const balancers = Math.max(2, Math.min(balancersMost, Math.ceil(connections / connectionsPerBalancer))) + 1;
+  const balancers =
+    Math.max(2, Math.min(share.most, Math.ceil(connections / share.connectionsPerBalancer))) + 1;
   const perServer = Math.ceil((connections / (servers - 1)) * serverSpare);
   const perBalancer = Math.ceil((connections / (balancers - 1)) * balancerSpare);
   return {

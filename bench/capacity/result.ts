@@ -20,26 +20,23 @@ export interface RunPart {
   failedBeforeLogin: Readonly<Record<string, number>>;
 }
 
-/** What a run found out, part by part; parts a peer cannot do are not there. */
-export interface RunResult {
-  readonly name: string;
-  readonly connections: number;
-  readonly processes: Readonly<Record<string, number>>;
-  readonly establish: {
+/** What the parts of a run find out; parts a peer cannot do are not there, nor those that a run did not come to. */
+export interface Findings {
+  establish?: {
     readonly seconds: number;
     readonly perSecond: number;
     readonly login: Quantiles;
     readonly cpuPer1000: ByTier;
   };
-  readonly bytesPerConnection: {
+  bytesPerConnection?: {
     /** Resident memory of the tier's processes. */
     readonly process: ByTier;
     /** Of the whole machine: all sockets of a connection, on both sides, in all tiers. */
     readonly kernel: Readonly<Record<string, number>>;
   };
   /** Seconds on a processor per second, with nothing but heartbeats. */
-  readonly idleCpu: ByTier;
-  readonly talk: {
+  idleCpu?: ByTier;
+  talk?: {
     readonly messages: number;
     readonly latency: Quantiles;
     /** The longest time in which a client host was told nothing. */
@@ -47,13 +44,13 @@ export interface RunResult {
     /** Without what idling costs. */
     readonly cpuPer1000: ByTier;
   };
-  readonly push: {
+  push?: {
     readonly messages: number;
     /** From the order to push until a client had it; the last one shows how long it took for all. */
     readonly latency: Quantiles;
     readonly cpuPer1000: ByTier;
   };
-  readonly growth?: {
+  growth?: {
     readonly msToReady: number;
     /** From the new topology file to the first connection of the new balancer. */
     readonly msToFirstConnection: number;
@@ -61,12 +58,12 @@ export interface RunResult {
     readonly longestGapMs: number;
   };
   /** Somebody asks every node for its status, one time after the other, while people talk. */
-  readonly status?: {
+  status?: {
     readonly asked: number;
     readonly talk: Quantiles;
     readonly longestGapMs: number;
   };
-  readonly kill?: {
+  kill?: {
     readonly people: number;
     readonly lost: number;
     readonly msToFirstTold: number;
@@ -77,17 +74,27 @@ export interface RunResult {
     readonly cpuPer1000: ByTier;
     readonly talk: Quantiles;
   };
-  readonly drain?: {
+  drain?: {
     readonly msToDrain: number;
     readonly renewed: number;
     /** New connections of the draining balancer while others came anew: none is right. */
     readonly newOnDrained: number;
     readonly keptOnDrained: number;
   };
+}
+
+export interface RunResult extends Readonly<Findings> {
+  readonly name: string;
+  readonly connections: number;
+  readonly processes: Readonly<Record<string, number>>;
+  /** Why it did not come to its end. */
+  readonly stopped?: string;
+  /** At the end, or the last ones before it stopped. */
   readonly counts: LoadCounts;
   readonly parts: readonly RunPart[];
   readonly pushesExpected: number;
-  readonly unanswered: number;
+  /** Messages without an answer when talking had ended. */
+  readonly unanswered?: number;
   /** What is not as it must be; empty when all is well. */
   readonly faults: readonly string[];
 }
@@ -102,8 +109,14 @@ export function quantiles(histogram: Histogram): Quantiles {
   return { count: histogram.total, p50: at(0.5), p99: at(0.99), p999: at(0.999), most: at(1) };
 }
 
-/** What must be zero or equal, and is not. */
-export function faultsOf({ counts, pushesExpected, unanswered }: Omit<RunResult, 'faults'>): string[] {
+/** What must be zero or equal, and is not; what is only so at the end is not asked of a run that stopped before. */
+export function faultsOf({
+  counts,
+  pushesExpected,
+  unanswered = 0,
+  drain,
+  stopped,
+}: Omit<RunResult, 'faults'>): string[] {
   const never = {
     'lost unexpectedly': counts.lostUnexpected,
     'messages missing': counts.missing,
@@ -111,12 +124,17 @@ export function faultsOf({ counts, pushesExpected, unanswered }: Omit<RunResult,
     'out of order': counts.disordered,
     'messages not sent in time': counts.skipped,
     'errors of servers': counts.errors,
+    'new connections on a draining balancer': drain?.newOnDrained ?? 0,
+  };
+  const neverAtTheEnd = {
     'messages unanswered at the end': unanswered,
     'pushes missing': pushesExpected - counts.pushesHeard,
     'messages not delivered': counts.sent - counts.delivered - counts.cutOff,
     'messages not with their receivers': counts.sent - counts.told - counts.cutOff,
   };
-  return Object.entries(never).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`]));
+  const asked = stopped === undefined ? { ...never, ...neverAtTheEnd } : never;
+  const found = Object.entries(asked).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`]));
+  return stopped === undefined ? found : [`stopped: ${stopped}`, ...found];
 }
 
 /** What chat servers heard and should not have. */

@@ -1,10 +1,19 @@
 /** A run over a system: the parts that every system can do, and what it takes to do them. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describeError } from '../../lib/errors/index.ts';
 import { nowUs } from '../traffic/chat-lines.ts';
 import type { ChatServers } from './chat-servers.ts';
-import type { Loads } from './loads.ts';
+import type { LoadCounts, Loads } from './loads.ts';
 import type { Progress } from './progress.ts';
-import { quantiles, type RunPart, type RunResult } from './result.ts';
+import {
+  faultsOf,
+  quantiles,
+  serverFaults,
+  type Findings,
+  type Quantiles,
+  type RunPart,
+  type RunResult,
+} from './result.ts';
 import {
   cpuSeconds,
   kernelMemory,
@@ -23,6 +32,8 @@ export interface System {
 export interface RunSettings {
   readonly perSecond: number;
   readonly talkSeconds: number;
+  /** Says what the machine has not enough of to go on, while that is so. */
+  readonly shortage: () => string | undefined;
 }
 
 /** One of so many clients talks. */
@@ -34,6 +45,8 @@ const pushes = 2;
 /** What a part may take beyond what it should, and what a client may take of it: all share two processors. */
 const basePatienceMs = 60_000;
 const patienceMsPerClient = 0.2;
+/** When nobody more has logged in for so long, nobody more will: a full system, or one that stands still. */
+const stalledAfterMs = 45_000;
 
 export function patienceMs(connections: number): number {
   return basePatienceMs + patienceMsPerClient * connections;
@@ -48,8 +61,8 @@ export class Run {
   #partBeganMs = 0;
   #lost = 0;
   #reasons: Readonly<Record<string, number>> = {};
-  pushesExpected = 0;
-  readonly parts: RunPart[] = [];
+  #pushesExpected = 0;
+  readonly #parts: RunPart[] = [];
 
   constructor(loads: Loads, system: System, settings: RunSettings, progress: Progress) {
     this.loads = loads;
@@ -58,11 +71,48 @@ export class Run {
     this.progress = progress;
   }
 
+  /**
+   * The whole run: `parts` does the parts and notes what they find; then talking ends, everybody hears a last push, and all is counted.
+   * Where one of them fails the run stops, and what was found until then is the result.
+   */
+  async conclude(
+    about: Pick<RunResult, 'name' | 'connections' | 'processes'>,
+    parts: (found: Findings) => Promise<void>,
+  ): Promise<RunResult> {
+    const found: Findings = {};
+    const whole = async (): Promise<Pick<RunResult, 'unanswered' | 'faults'>> => {
+      await parts(found);
+      const unanswered = await this.loads.quiet();
+      await this.push(1);
+      await this.part('the end');
+      return { unanswered, faults: serverFaults(await this.#system.chat.counts()) };
+    };
+    const end = await whole().catch((error: unknown) => {
+      const stopped = describeError(error);
+      this.progress.note(`stopped: ${stopped}`);
+      return { stopped, faults: [] };
+    });
+    const counts = await this.loads.counts().catch(() => this.loads.last);
+    const kept = { counts, parts: this.#parts, pushesExpected: this.#pushesExpected };
+    const result = { ...about, ...found, ...kept, ...end };
+    return { ...result, faults: [...faultsOf(result), ...end.faults] };
+  }
+
+  /** Waits for the clients, as long as there is hope. */
+  async awaitClients(
+    isSo: (counts: LoadCounts) => boolean,
+    describe: string,
+    timeoutMs = this.#patienceMs,
+  ): Promise<LoadCounts> {
+    const { loads, progress, settings } = this;
+    return loads.until(isSo, { describe, timeoutMs, tell: progress.counts, hopeless: settings.shortage });
+  }
+
   /** Begins a part of the run. What was lost in the last one is noted. */
   async part(title: string): Promise<void> {
     const now = performance.now();
     const { lostUnexpected, reasons } = await this.loads.counts();
-    const last = this.parts.at(-1);
+    const last = this.#parts.at(-1);
     if (last !== undefined) {
       last.seconds = (now - this.#partBeganMs) / 1_000;
       last.lostUnexpected = lostUnexpected - this.#lost;
@@ -72,13 +122,13 @@ export class Run {
     if (lostUnexpected > this.#lost) this.progress.note(`lost unexpectedly: ${JSON.stringify(reasons)}`);
     this.#lost = lostUnexpected;
     this.#partBeganMs = now;
-    this.parts.push({ title, seconds: 0, lostUnexpected: 0, failedBeforeLogin: {} });
+    this.#parts.push({ title, seconds: 0, lostUnexpected: 0, failedBeforeLogin: {} });
     this.progress.part(title);
   }
 
   /** Connects a share of the clients and measures what that takes. */
-  async establish(share: number): Promise<Pick<RunResult, 'establish' | 'bytesPerConnection'>> {
-    const { loads, progress } = this;
+  async establish(share: number): Promise<Pick<Findings, 'establish' | 'bytesPerConnection'>> {
+    const { loads } = this;
     const { perSecond } = this.settings;
     const goal = loads.countTo(share);
     await sleep(settleSeconds * 1_000);
@@ -87,12 +137,16 @@ export class Run {
     await this.part(`connecting ${goal} clients, ${perSecond} per second`);
     await loads.connect(0, share, perSecond);
     const timeoutMs = 3 * (goal / perSecond) * 1_000 + this.#patienceMs;
-    const counts = await loads.until(
-      ({ live }) => live === goal,
-      'all clients logged in',
+    const grows = growing();
+    const counts = await this.awaitClients(
+      ({ live }) => live === goal || !grows(live),
+      'all clients to be logged in',
       timeoutMs,
-      progress.counts,
     );
+    if (counts.live < goal) {
+      const seconds = stalledAfterMs / 1_000;
+      throw new Error(`of ${goal} clients ${counts.live} are logged in, and nobody more for ${seconds} s`);
+    }
     const cpuPer1000 = perUnit(cpu, this.#cpu(), goal / 1_000);
     await sleep(settleSeconds * 1_000);
     const seconds = (counts.lastWelcomeUs - counts.firstWelcomeUs) / 1e6;
@@ -114,7 +168,7 @@ export class Run {
   }
 
   /** Starts talking, which goes on, and measures it for a while. */
-  async talk(idle: ByTier): Promise<RunResult['talk']> {
+  async talk(idle: ByTier): Promise<NonNullable<Findings['talk']>> {
     const { loads, progress } = this;
     const { talkSeconds } = this.settings;
     await this.part(`one of ${talkerOneOf} talks every ${talkEveryMs / 1_000} s`);
@@ -137,13 +191,13 @@ export class Run {
   }
 
   /** Latencies of messages since the last time. */
-  async latency(): Promise<RunResult['talk']['latency']> {
+  async latency(): Promise<Quantiles> {
     return quantiles(await this.loads.take('talks'));
   }
 
   /** Pushes to everybody; nobody may be connecting meanwhile. */
-  async push(times = pushes): Promise<RunResult['push']> {
-    const { loads, progress } = this;
+  async push(times = pushes): Promise<NonNullable<Findings['push']>> {
+    const { loads } = this;
     await this.part('a push to everybody');
     let messages = 0;
     const cpu = this.#cpu();
@@ -153,16 +207,16 @@ export class Run {
       const told = await this.#system.chat.push(this.#seq, nowUs());
       if (told !== live) throw new Error(`${live} clients are logged in, and servers pushed to ${told}`);
       messages += told;
-      await loads.until(({ deaf }) => deaf === 0, 'the push to everybody', this.#patienceMs, progress.counts);
+      await this.awaitClients(({ deaf }) => deaf === 0, 'the push to reach everybody');
     }
-    this.pushesExpected += messages;
+    this.#pushesExpected += messages;
     const cpuPer1000 = perUnit(cpu, this.#cpu(), messages / 1_000);
     return { messages, cpuPer1000, latency: quantiles(await loads.take('pushes')) };
   }
 
   /** Kills the first chat server; its clients come back by themselves, all at once. */
-  async killServer(): Promise<NonNullable<RunResult['kill']>> {
-    const { loads, progress } = this;
+  async killServer(): Promise<NonNullable<Findings['kill']>> {
+    const { loads } = this;
     const { chat } = this.#system;
     const name = chat.first;
     const { people } = await chat.server(name).ask('counts');
@@ -174,11 +228,9 @@ export class Run {
     chat.kill(name);
     const cpu = this.#cpu();
     const goal = loads.countTo(1);
-    const counts = await loads.until(
+    const counts = await this.awaitClients(
       ({ live, lostExpected }) => live === goal && lostExpected - before >= people,
-      'its clients logged in again',
-      this.#patienceMs,
-      progress.counts,
+      'its clients to be logged in again',
     );
     const ms = (us: number): number => (us - killedUs) / 1_000;
     return {
@@ -207,6 +259,16 @@ export class Run {
   #allTiers(): readonly TierProcesses[] {
     return [...this.#system.tiers, { tier: 'clients', pids: () => this.loads.pids }];
   }
+}
+
+/** Answers whether a count has grown within the time in which it should. */
+function growing(): (count: number) => boolean {
+  let [most, grewMs] = [0, performance.now()];
+  return (count) => {
+    const now = performance.now();
+    if (count > most) [most, grewMs] = [count, now];
+    return now - grewMs < stalledAfterMs;
+  };
 }
 
 /** What has more in `after`, and how much. */

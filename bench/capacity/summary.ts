@@ -15,7 +15,7 @@ function latency(quantiles: Quantiles | undefined): string | undefined {
 
 const rows: readonly Row[] = [
   ['connections', ({ connections }) => `${connections}`],
-  ['established', ({ counts }) => `${counts.live}`],
+  ['live at the end', ({ counts }) => `${counts.live}`],
   ['lost, their chat server killed', ({ counts }) => `${counts.lostExpected}`],
   ['lost unexpectedly', ({ counts }) => `${counts.lostUnexpected}`],
   ['failed before login, tried again', ({ counts }) => `${counts.refused + counts.endedBeforeWelcome}`],
@@ -27,14 +27,14 @@ const rows: readonly Row[] = [
     ({ counts }) => `${counts.missing}, ${counts.twice}, ${counts.disordered}`,
   ],
   ['pushes heard of', ({ counts, pushesExpected }) => `${counts.pushesHeard} / ${pushesExpected}`],
-  ['connections per second', ({ establish }) => whole(establish.perSecond)],
-  ['login, ms: p50 / p99 / p99.9 / most', ({ establish }) => latency(establish.login)],
-  ['message, ms', ({ talk }) => latency(talk.latency)],
-  ['push, ms', ({ push }) => latency(push.latency)],
+  ['connections per second', ({ establish }) => whole(establish?.perSecond)],
+  ['login, ms: p50 / p99 / p99.9 / most', ({ establish }) => latency(establish?.login)],
+  ['message, ms', ({ talk }) => latency(talk?.latency)],
+  ['push, ms', ({ push }) => latency(push?.latency)],
   ['message while a balancer is added, ms', ({ growth }) => latency(growth?.talk)],
   ['message while a chat server dies, ms', ({ kill }) => latency(kill?.talk)],
   ['message while all are asked for status, ms', ({ status }) => latency(status?.talk)],
-  ['longest time nobody was told anything, ms', ({ talk }) => whole(talk.longestGapMs)],
+  ['longest time nobody was told anything, ms', ({ talk }) => whole(talk?.longestGapMs)],
   ['  while asked for status', ({ status }) => whole(status?.longestGapMs)],
   ['  while a balancer is added', ({ growth }) => whole(growth?.longestGapMs)],
   ['new balancer ready after, ms', ({ growth }) => whole(growth?.msToReady)],
@@ -49,9 +49,16 @@ const rows: readonly Row[] = [
   ['  new connections on it of', ({ drain }) => drain && `${drain.newOnDrained} / ${drain.renewed}`],
 ];
 
-function tierRows(title: string, of: (result: RunResult) => ByTier, results: readonly RunResult[]): Row[] {
-  const tiers = [...new Set(results.flatMap((result) => Object.keys(of(result))))];
-  return [[title, () => ''], ...tiers.map((tier): Row => [`  ${tier}`, (result) => fine(of(result)[tier])])];
+function tierRows(
+  title: string,
+  of: (result: RunResult) => ByTier | undefined,
+  results: readonly RunResult[],
+): Row[] {
+  const tiers = [...new Set(results.flatMap((result) => Object.keys(of(result) ?? {})))];
+  return [
+    [title, () => ''],
+    ...tiers.map((tier): Row => [`  ${tier}`, (result) => fine(of(result)?.[tier])]),
+  ];
 }
 
 const scaled = (by: ByTier, factor: number): ByTier =>
@@ -61,19 +68,19 @@ const scaled = (by: ByTier, factor: number): ByTier =>
 export function summary(results: readonly RunResult[]): string[] {
   const all: readonly Row[] = [
     ...rows,
-    ...tierRows('CPU s per 1,000 connects', ({ establish }) => establish.cpuPer1000, results),
-    ...tierRows('CPU ms per s, idle', ({ idleCpu }) => scaled(idleCpu, 1_000), results),
-    ...tierRows('CPU s per 1,000 messages', ({ talk }) => talk.cpuPer1000, results),
-    ...tierRows('CPU s per 1,000 pushed messages', ({ push }) => push.cpuPer1000, results),
-    ...tierRows('CPU s per 1,000 who came back', ({ kill }) => kill?.cpuPer1000 ?? {}, results),
+    ...tierRows('CPU s per 1,000 connects', ({ establish }) => establish?.cpuPer1000, results),
+    ...tierRows('CPU ms per s, idle', ({ idleCpu }) => idleCpu && scaled(idleCpu, 1_000), results),
+    ...tierRows('CPU s per 1,000 messages', ({ talk }) => talk?.cpuPer1000, results),
+    ...tierRows('CPU s per 1,000 pushed messages', ({ push }) => push?.cpuPer1000, results),
+    ...tierRows('CPU s per 1,000 who came back', ({ kill }) => kill?.cpuPer1000, results),
     ...tierRows(
       'process bytes per connection',
-      ({ bytesPerConnection }) => bytesPerConnection.process,
+      ({ bytesPerConnection }) => bytesPerConnection?.process,
       results,
     ),
     ...tierRows(
       'kernel bytes per connection',
-      ({ bytesPerConnection }) => bytesPerConnection.kernel,
+      ({ bytesPerConnection }) => bytesPerConnection?.kernel,
       results,
     ),
   ];

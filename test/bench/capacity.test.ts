@@ -1,8 +1,11 @@
 import test from 'ava';
 import { growthLines, growthOf } from '../../bench/capacity/growth.ts';
 import { estimateBytes } from '../../bench/capacity/memory.ts';
-import { ephemeralPorts, planRun } from '../../bench/capacity/plan.ts';
-import type { RunResult } from '../../bench/capacity/result.ts';
+import type { LoadCounts } from '../../bench/capacity/loads.ts';
+import { ephemeralPorts, planRun, proxiedShare } from '../../bench/capacity/plan.ts';
+import { faultsOf, type RunResult } from '../../bench/capacity/result.ts';
+import { summary } from '../../bench/capacity/summary.ts';
+import { crowdCounts } from '../../bench/traffic/crowd-counts.ts';
 
 for (const connections of [1_000, 20_000, 120_000, 250_000, 1_000_000]) {
   test(`${connections} connections fit into the hosts of their plan, also without the one that ends`, (t) => {
@@ -20,6 +23,14 @@ for (const connections of [1_000, 20_000, 120_000, 250_000, 1_000_000]) {
     t.true(new Set(clients.flatMap(({ sources }) => sources)).size >= clients.length);
   });
 }
+
+test('a director that connects to the balancers itself has ports for all of them', (t) => {
+  for (const connections of [20_000, 120_000, 600_000]) {
+    const { balancers } = planRun(connections, proxiedShare);
+    const ports = ephemeralPorts.last - ephemeralPorts.first;
+    t.true(connections / (balancers.length - 1) < (2 / 3) * ports);
+  }
+});
 
 test('a million connections need less memory than a machine of 24 GiB has', (t) => {
   t.true(estimateBytes(planRun(1_000_000)) < 22 * 2 ** 30);
@@ -43,4 +54,31 @@ test('costs of a larger run stand beside those of a smaller one, and more than 1
   t.is(growth.length, 5);
   t.false(growthLines(growth).some((line) => line.includes('dearer')));
   t.true(growthLines(growthOf(costing(10), costing(12))).every((line) => line.includes('dearer')));
+});
+
+const nothing: LoadCounts = { ...crowdCounts(), waiting: 0, deaf: 0 };
+const about = { name: 'x', connections: 2, processes: {}, parts: [] };
+
+test('a run that came to its end is asked for every message and push', (t) => {
+  const counts = { ...nothing, live: 2, sent: 3, told: 2, delivered: 3, pushesHeard: 3 };
+  t.deepEqual(faultsOf({ ...about, counts, pushesExpected: 4, unanswered: 1 }), [
+    '1 messages unanswered at the end',
+    '1 pushes missing',
+    '1 messages not with their receivers',
+  ]);
+});
+
+test('a run that stopped says why, and is asked only for what must never be', (t) => {
+  const counts = { ...nothing, live: 1, sent: 3, told: 2, lostUnexpected: 1 };
+  t.deepEqual(faultsOf({ ...about, counts, pushesExpected: 4, stopped: 'no memory' }), [
+    'stopped: no memory',
+    '1 lost unexpectedly',
+  ]);
+});
+
+test('a table has a column for a run that stopped before anything was measured', (t) => {
+  const stopped = { ...about, counts: { ...nothing, live: 1 }, pushesExpected: 0, stopped: 'x', faults: [] };
+  const lines = summary([stopped]);
+  t.true(lines.some((line) => /^live at the end +1$/.test(line)));
+  t.true(lines.some((line) => /^message, ms +–$/.test(line)));
 });
