@@ -23,13 +23,18 @@ export const machine = {
   filesPerProcess: getrlimitNofile()?.soft,
 } as const;
 
-/** The version of a peer as it says it itself; throws when it is not there. */
+const versions = new Map<BenchPeer, string>();
+
+/** The version of a peer as it says it itself, asked for once; throws when it is not there. */
 export function versionOf(peer: BenchPeer): string {
+  const known = versions.get(peer);
+  if (known !== undefined) return known;
   const { args, pattern } = askedFor[peer];
   const { stdout, stderr, error } = spawnSync(peer, args, { encoding: 'utf8' });
   const found = pattern.exec(`${stdout}${stderr}`)?.[1];
   if (found === undefined)
     throw new Error(`${peer} does not run here: ${error?.message ?? 'no version'}; npm run test:deps`);
+  versions.set(peer, found);
   return found;
 }
 

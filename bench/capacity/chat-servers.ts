@@ -17,6 +17,10 @@ export class ChatServers {
     this.#servers = new Map(programs.map(([name, program]) => [name, new Remote<ChatRequests>(program)]));
   }
 
+  get size(): number {
+    return this.#servers.size;
+  }
+
   /** Those that live. */
   get tier(): TierProcesses {
     return { tier: 'chat servers', pids: () => this.#all().map(({ program }) => program.pid) };

@@ -2,7 +2,7 @@
  * Many live chat connections through both tiers, on hosts made of network namespaces; every message is counted.
  * `npm run bench -- capacity [--connections N] [--rate PER_SECOND] [--seconds S] [--forwarding MODE] [--engine ENGINE] [--peers]
  * [--only SYSTEM,…] [--compare FILE] [--json FILE]`.
- * Opens N connections (120,000), logs each in, lets one of five say something every 30 s for S seconds, pushes to everybody, adds a
+ * Warms up with some of them, opens N connections (120,000), logs each in, lets one of five say something every 30 s for S seconds, pushes to everybody, adds a
  * balancer, kills a chat server, drains a balancer, and tells what was lost, how long things took and what they cost. With
  * --peers (N is 20,000 then, if not given) the same clients and servers after that over nginx stream behind nftables DNAT, and
  * over HAProxy behind HAProxy; --only names some of headgate, nginx, haproxy. --compare tells what each connection, login and message
@@ -13,19 +13,21 @@
 import { readFileSync } from 'node:fs';
 import { describeError } from '../../lib/errors/index.ts';
 import { probeLab } from '../../test/lab/index.ts';
-import { benchFacts, machine, writeResult } from '../facts.ts';
+import { benchFacts, machine, versionOf, writeResult } from '../facts.ts';
 import { benchOptions, flag, json, list, positive, text, whole } from '../options.ts';
 import { growthLines, growthOf } from './growth.ts';
 import { runHeadgate } from './headgate-run.ts';
 import { availableBytes, estimateBytes, gibibytes, memoryShortage, MemoryWatch } from './memory.ts';
 import { peers, runPeer } from './peer-run.ts';
-import { raiseMachineSettings } from './kernel-settings.ts';
+import { raiseMachineSettings, socketsGone, socketsNegligible } from './kernel-settings.ts';
 import { planRun } from './plan.ts';
 import { Progress } from './progress.ts';
 import type { RunResult } from './result.ts';
 import { summary } from './summary.ts';
 
 const baseMs = 900_000;
+/** One system does not pay for the removal of the one before. */
+const socketsMs = 600_000;
 /** What the systems are made of beside headgate. */
 const programs = { headgate: [], nginx: ['nginx', 'nft'], haproxy: ['haproxy'] } as const;
 
@@ -62,6 +64,9 @@ const before = values.compare === undefined ? [] : resultsIn(values.compare);
 const began = performance.now();
 const settings = { perSecond: values.rate, talkSeconds: values.seconds, shortage: memoryShortage };
 const systems = values.only ?? (['headgate', ...(values.peers ? peers : [])] as const);
+const besides = [...new Set(systems.flatMap((system) => programs[system]))];
+// Now, not after half an hour.
+for (const program of besides) versionOf(program);
 const connections = values.connections ?? (values.peers ? 20_000 : 120_000);
 const mostMs = systems.length * (baseMs + 3 * (connections / settings.perSecond) * 1_000);
 const bound = setTimeout(() => giveUp(`not done after ${(mostMs / 60_000).toFixed(0)} minutes`), mostMs);
@@ -78,7 +83,11 @@ progress.part(
 const results: RunResult[] = [];
 try {
   raiseMachineSettings();
-  for (const system of systems) await runSystem(system);
+  for (const system of systems) {
+    const left = await socketsGone(socketsMs);
+    if (left > socketsNegligible) progress.note(`${left} sockets are left of what ran before`);
+    await runSystem(system);
+  }
   report();
 } catch (error) {
   console.error(describeError(error));
@@ -118,7 +127,7 @@ function resultsIn(file: string): readonly RunResult[] {
 function report(): void {
   const seconds = (performance.now() - began) / 1_000;
   const leastAvailable = memory.takeLeast();
-  const facts = benchFacts('capacity', [...new Set(systems.flatMap((system) => programs[system]))]);
+  const facts = benchFacts('capacity', besides);
   const [loadThen, loadNow] = [facts.loadAverage.before, facts.loadAverage.after].map(([last]) =>
     last!.toFixed(1),
   );

@@ -1,7 +1,13 @@
 /** What the kernel is told before a run: limits of its own, and those of each host. */
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { onExit } from '../../test/process-groups.ts';
 import { ephemeralPorts, type Plan } from './plan.ts';
+
+const socketsBefore = sockets();
+export const socketsNegligible = 1_000;
+/** What connections may take to end when their clients have. */
+export const endingMs = 60_000;
 
 /** Of every host. Accept queues are as long as a storm needs. */
 export const hostSettings: Readonly<Record<string, string>> = {
@@ -58,6 +64,21 @@ export async function withHostTables<Made>(
   } finally {
     restore();
   }
+}
+
+/** TCP sockets of all hosts, those without a process too. */
+function sockets(): number {
+  return Number(/^TCP:.* alloc (\d+)/m.exec(readFileSync('/proc/net/sockstat', 'utf8'))?.[1]);
+}
+
+/**
+ * Waits until there are no more TCP sockets than before a run, or it takes too long; returns how many there are. Connections end
+ * by themselves when their clients have ended, while the hosts between are there; without links the kernel keeps them for minutes.
+ */
+export async function socketsGone(mostMs: number): Promise<number> {
+  const end = performance.now() + mostMs;
+  while (sockets() > socketsBefore + socketsNegligible && performance.now() < end) await sleep(100);
+  return sockets() - socketsBefore;
 }
 
 function fileOf(name: string): string {

@@ -8,6 +8,7 @@ import { until } from '../../test/until.ts';
 import { chatScript, ChatServers } from './chat-servers.ts';
 import { foreignConnections } from '../foreign.ts';
 import { createHosts, removeAtExit } from './cluster.ts';
+import { endingMs, socketsGone } from './kernel-settings.ts';
 import { Loads } from './loads.ts';
 import { haproxyConfig, haproxyDirectorConfig, natRules, nginxConfig } from './peer-configs.ts';
 import { director, planRun, port, proxiedShare, serverPort, type Plan, type TierHost } from './plan.ts';
@@ -46,6 +47,7 @@ export async function runPeer(
     const folder = await temporaryFolder(stack);
     removeAtExit(folder);
     const tiers = await (peer === 'nginx' ? startNginx : startHaproxy)(lab, plan, folder);
+    stack.teardown(async () => void (await socketsGone(endingMs)));
     const loads = await Loads.start(lab, plan.clients);
     const pids = (programs: readonly Program[]) => (): number[] => programs.map(({ pid }) => pid);
     const processes: readonly TierProcesses[] = [

@@ -22,6 +22,7 @@ export interface RunPart {
 
 /** What the parts of a run find out; parts a peer cannot do are not there, nor those that a run did not come to. */
 export interface Findings {
+  /** Of those that come after the programs have warmed up. */
   establish?: {
     readonly seconds: number;
     readonly perSecond: number;

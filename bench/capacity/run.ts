@@ -45,6 +45,13 @@ const pushes = 2;
 /** What a part may take beyond what it should, and what a client may take of it: all share two processors. */
 const basePatienceMs = 60_000;
 const patienceMsPerClient = 0.2;
+/**
+ * Programs run slowly until they are compiled, those of all tiers and the load's: with two processors for all of them the first
+ * seconds at the full rate would measure compilers. By so many logins per chat server, of the first clients, at a part of the rate.
+ */
+const warm = { share: 0.1, clientsMost: 10_000, loginsPerServer: 2_000, rate: 1 / 3 };
+/** Of the clients that are there for it, so many leave and come back. */
+const warmRenewed = 0.9;
 /** When nobody more has logged in for so long, nobody more will: a full system, or one that stands still. */
 const stalledAfterMs = 45_000;
 
@@ -89,7 +96,8 @@ export class Run {
     };
     const end = await whole().catch((error: unknown) => {
       const stopped = describeError(error);
-      this.progress.note(`stopped: ${stopped}`);
+      const { live, reasons } = this.loads.last;
+      this.progress.note(`stopped with ${live} logged in: ${stopped}; ${JSON.stringify(reasons)}`);
       return { stopped, faults: [] };
     });
     const counts = await this.loads.counts().catch(() => this.loads.last);
@@ -126,17 +134,19 @@ export class Run {
     this.progress.part(title);
   }
 
-  /** Connects a share of the clients and measures what that takes. */
+  /** Warms up with some of the clients, then connects a share of all and measures what that takes. */
   async establish(share: number): Promise<Pick<Findings, 'establish' | 'bytesPerConnection'>> {
     const { loads } = this;
     const { perSecond } = this.settings;
     const goal = loads.countTo(share);
+    const warmShare = await this.#warmUp(share);
+    const measured = goal - loads.countTo(warmShare);
     await sleep(settleSeconds * 1_000);
     const [memory, kernel] = [this.#memory(), kernelMemory()];
     const cpu = this.#cpu();
-    await this.part(`connecting ${goal} clients, ${perSecond} per second`);
-    await loads.connect(0, share, perSecond);
-    const timeoutMs = 3 * (goal / perSecond) * 1_000 + this.#patienceMs;
+    await this.part(`connecting ${measured} more clients, ${perSecond} per second`);
+    await loads.connect(warmShare, share, perSecond);
+    const timeoutMs = 3 * (measured / perSecond) * 1_000 + this.#patienceMs;
     const grows = growing();
     const counts = await this.awaitClients(
       ({ live }) => live === goal || !grows(live),
@@ -147,15 +157,15 @@ export class Run {
       const seconds = stalledAfterMs / 1_000;
       throw new Error(`of ${goal} clients ${counts.live} are logged in, and nobody more for ${seconds} s`);
     }
-    const cpuPer1000 = perUnit(cpu, this.#cpu(), goal / 1_000);
+    const cpuPer1000 = perUnit(cpu, this.#cpu(), measured / 1_000);
     await sleep(settleSeconds * 1_000);
     const seconds = (counts.lastWelcomeUs - counts.firstWelcomeUs) / 1e6;
     const login = quantiles(await loads.take('logins'));
     return {
-      establish: { seconds, perSecond: goal / seconds, login, cpuPer1000 },
+      establish: { seconds, perSecond: measured / seconds, login, cpuPer1000 },
       bytesPerConnection: {
-        process: perUnit(memory, this.#memory(), goal),
-        kernel: perUnit(kernel, kernelMemory(), goal),
+        process: perUnit(memory, this.#memory(), measured),
+        kernel: perUnit(kernel, kernelMemory(), measured),
       },
     };
   }
@@ -242,6 +252,29 @@ export class Run {
       cpuPer1000: perUnit(cpu, this.#cpu(), people / 1_000),
       talk: await this.latency(),
     };
+  }
+
+  /** Returns the share of the clients that are logged in then. */
+  async #warmUp(share: number): Promise<number> {
+    const { loads } = this;
+    const warmShare = Math.min(warm.share, warm.clientsMost / loads.countTo(1)) * share;
+    const [clients, rate] = [loads.countTo(warmShare), warm.rate * this.settings.perSecond];
+    await this.part(`warming up with ${clients} clients, ${rate.toFixed(0)} per second`);
+    await loads.connect(0, warmShare, rate);
+    await this.awaitClients(({ live }) => live === clients, 'the first clients to be logged in');
+    const enough = warm.loginsPerServer * this.#system.chat.size;
+    for (;;) {
+      const { established } = await loads.counts();
+      if (established >= enough) break;
+      const renewed = await loads.renew(Math.floor(warmRenewed * clients), rate);
+      await this.awaitClients(
+        ({ established: now, live }) => now >= established + renewed && live === clients,
+        'the first clients to have come anew',
+      );
+    }
+    await loads.take('logins');
+    await loads.mark();
+    return warmShare;
   }
 
   get #patienceMs(): number {
