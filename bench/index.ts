@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME [arguments]`: runs one bench. Each says in its first comment what it measures and takes. */
 import { existsSync, readdirSync } from 'node:fs';
+import { systemPath } from './system-path.ts';
 
 const folder = new URL('.', import.meta.url);
 const names = readdirSync(folder, { withFileTypes: true })
@@ -10,6 +11,7 @@ const [, , name = ''] = process.argv;
 if (names.includes(name)) {
   // The bench reads its own arguments where it would find them if it were started alone.
   process.argv.splice(2, 1);
+  process.env['PATH'] = systemPath(process.env['PATH'] ?? '');
   await import(`./${name}/index.js`);
 } else {
   console.error(`usage: npm run bench -- ${names.join('|')} [arguments]`);
