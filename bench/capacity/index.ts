@@ -27,7 +27,7 @@ import { summary } from './summary.ts';
 
 const baseMs = 900_000;
 /** One system does not pay for the removal of the one before. */
-const socketsMs = 600_000;
+const socketsMs = 30_000;
 /** What the systems are made of beside headgate. */
 const programs = { headgate: [], nginx: ['nginx', 'nft'], haproxy: ['haproxy'] } as const;
 

@@ -7,7 +7,7 @@ import { ephemeralPorts, type Plan } from './plan.ts';
 const socketsBefore = sockets();
 export const socketsNegligible = 1_000;
 /** What connections may take to end when their clients have. */
-export const endingMs = 60_000;
+export const endingMs = 30_000;
 
 /** Of every host. Accept queues are as long as a storm needs. */
 export const hostSettings: Readonly<Record<string, string>> = {

@@ -23,9 +23,9 @@ export interface BalancerShare {
 const usualShare: BalancerShare = { connectionsPerBalancer: 100_000, most: 4 };
 /**
  * Behind a director that connects to them itself: each connection takes one of its ephemeral ports towards this balancer, and the
- * kernel is quick in the first two thirds of them.
+ * kernel is quick in the first half of them.
  */
-export const proxiedShare: BalancerShare = { connectionsPerBalancer: 35_000, most: 64 };
+export const proxiedShare: BalancerShare = { connectionsPerBalancer: 25_000, most: 64 };
 /** Of what is its share, the one that drains and the one that comes late left out. */
 const balancerSpare = 1.6;
 const leastConnections = 10_000;

@@ -130,8 +130,8 @@ export function faultsOf({
   const neverAtTheEnd = {
     'messages unanswered at the end': unanswered,
     'pushes missing': pushesExpected - counts.pushesHeard,
-    'messages not delivered': counts.sent - counts.delivered - counts.cutOff,
-    'messages not with their receivers': counts.sent - counts.told - counts.cutOff,
+    'messages not delivered': counts.sent - counts.delivered - (counts.cutOff - counts.cutOffDelivered),
+    'messages not with their receivers': counts.sent - counts.told - (counts.cutOff - counts.cutOffTold),
   };
   const asked = stopped === undefined ? { ...never, ...neverAtTheEnd } : never;
   const found = Object.entries(asked).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`]));

@@ -233,10 +233,16 @@ export class ChatCrowd {
       counts.lostUnexpected++;
       this.#tally(`lost ${errno}`);
     }
-    if ((this.#owed[client]! & owed.both) === 0) return;
+    const due = this.#owed[client]! & owed.both;
+    if (due === 0) return;
     this.#owed[client] = owed.cut;
-    if (isDoomed) counts.cutOff++;
-    else counts.missing++;
+    if (!isDoomed) {
+      counts.missing++;
+      return;
+    }
+    counts.cutOff++;
+    if ((due & owed.told) === 0) counts.cutOffTold++;
+    if ((due & owed.delivered) === 0) counts.cutOffDelivered++;
   }
 
   #tally(what: string): void {

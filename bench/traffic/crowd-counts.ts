@@ -23,6 +23,9 @@ export interface CrowdCounts {
   delivered: number;
   /** Messages under way when their server was killed. */
   cutOff: number;
+  /** Of those, the ones that their receiver had before, and the ones that were acknowledged before. */
+  cutOffTold: number;
+  cutOffDelivered: number;
   /** Of those, the ones that reached their receiver nevertheless. */
   late: number;
   /** Messages lost on a connection that should not have ended: never. */
@@ -61,6 +64,8 @@ export function crowdCounts(): CrowdCounts {
     told: 0,
     delivered: 0,
     cutOff: 0,
+    cutOffTold: 0,
+    cutOffDelivered: 0,
     late: 0,
     missing: 0,
     twice: 0,
