@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeStatus, statusOf, untilState, viewsOf } from '../../test/system/cluster-view.ts';
 import { until } from '../../test/until.ts';
 import { BenchCluster, type RunOptions } from './cluster.ts';
-import { endingMs, socketsGone } from './kernel-settings.ts';
 import { Loads } from './loads.ts';
 import { planRun } from './plan.ts';
 import type { Progress } from './progress.ts';
@@ -34,12 +33,12 @@ export async function runHeadgate(
       `${plan.clients.length} client hosts, 1 director (${options.forwarding}), ${plan.balancers.length - 1} balancers, ${plan.servers.length} chat servers`,
     );
     const { lab, cluster } = await BenchCluster.start(stack, plan, options);
-    stack.teardown(async () => void (await socketsGone(endingMs)));
     const loads = await Loads.start(lab, plan.clients);
     for (const { name } of [...plan.balancers.slice(0, -1), ...plan.servers])
       await untilState(cluster, name, 'up');
     const run = new Run(loads, cluster, settings, progress);
     const result = await measure(cluster, run, options);
+    await loads.end();
     if (result.faults.length > 0) for (const text of cluster.complaints()) progress.note(text);
     return result;
   } finally {

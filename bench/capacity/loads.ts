@@ -3,6 +3,7 @@ import type { Lab } from '../../test/lab/index.ts';
 import { until } from '../../test/until.ts';
 import { addCounts, crowdCounts, type CrowdCounts } from '../traffic/crowd-counts.ts';
 import { Histogram } from '../traffic/histogram.ts';
+import { endingMs, socketsGone } from './kernel-settings.ts';
 import type { HistogramName, LoadRequests } from './load-process.ts';
 import type { ClientHost } from './plan.ts';
 import { port, vip } from './plan.ts';
@@ -91,6 +92,12 @@ export class Loads {
 
   doom(server: number): Promise<void> {
     return this.#all('doom', server);
+  }
+
+  /** Ends the clients, and waits for their connections to end while the hosts between are there. */
+  async end(): Promise<void> {
+    for (const { program } of this.#remotes) program.signal('SIGKILL');
+    await socketsGone(endingMs);
   }
 
   async counts(): Promise<LoadCounts> {

@@ -8,7 +8,6 @@ import { until } from '../../test/until.ts';
 import { chatScript, ChatServers } from './chat-servers.ts';
 import { foreignConnections } from '../foreign.ts';
 import { createHosts, removeAtExit } from './cluster.ts';
-import { endingMs, socketsGone } from './kernel-settings.ts';
 import { Loads } from './loads.ts';
 import { haproxyConfig, haproxyDirectorConfig, natRules, nginxConfig } from './peer-configs.ts';
 import { director, planRun, port, proxiedShare, serverPort, type Plan, type TierHost } from './plan.ts';
@@ -47,7 +46,6 @@ export async function runPeer(
     const folder = await temporaryFolder(stack);
     removeAtExit(folder);
     const tiers = await (peer === 'nginx' ? startNginx : startHaproxy)(lab, plan, folder);
-    stack.teardown(async () => void (await socketsGone(endingMs)));
     const loads = await Loads.start(lab, plan.clients);
     const pids = (programs: readonly Program[]) => (): number[] => programs.map(({ pid }) => pid);
     const processes: readonly TierProcesses[] = [
@@ -66,7 +64,7 @@ export async function runPeer(
         clients: plan.clients.length,
       },
     };
-    return await run.conclude(about, async (found) => {
+    const result = await run.conclude(about, async (found) => {
       Object.assign(found, await run.establish(1));
       found.idleCpu = await run.idle();
       found.talk = await run.talk(found.idleCpu);
@@ -74,6 +72,8 @@ export async function runPeer(
       await run.latency();
       found.kill = await run.killServer();
     });
+    await loads.end();
+    return result;
   } finally {
     await stack.undo();
   }
