@@ -17,7 +17,7 @@ import { benchFacts, machine, versionOf, writeResult } from '../facts.ts';
 import { benchOptions, flag, json, list, positive, text, whole } from '../options.ts';
 import { growthLines, growthOf } from './growth.ts';
 import { runHeadgate } from './headgate-run.ts';
-import { availableBytes, estimateBytes, gibibytes, memoryShortage, MemoryWatch } from './memory.ts';
+import { availableBytes, estimateBytes, gibibytes, memoryShortages, MemoryWatch } from './memory.ts';
 import { peers, runPeer } from './peer-run.ts';
 import { raiseMachineSettings, socketsGone, socketsNegligible } from './kernel-settings.ts';
 import { planRun } from './plan.ts';
@@ -62,13 +62,13 @@ if (missing !== undefined) throw new Error(missing);
 const before = values.compare === undefined ? [] : resultsIn(values.compare);
 
 const began = performance.now();
-const settings = { perSecond: values.rate, talkSeconds: values.seconds, shortage: memoryShortage };
+const pace = { perSecond: values.rate, talkSeconds: values.seconds };
 const systems = values.only ?? (['headgate', ...(values.peers ? peers : [])] as const);
 const besides = [...new Set(systems.flatMap((system) => programs[system]))];
 // Now, not after half an hour.
 for (const program of besides) versionOf(program);
 const connections = values.connections ?? (values.peers ? 20_000 : 120_000);
-const mostMs = systems.length * (baseMs + 3 * (connections / settings.perSecond) * 1_000);
+const mostMs = systems.length * (baseMs + 3 * (connections / pace.perSecond) * 1_000);
 const bound = setTimeout(() => giveUp(`not done after ${(mostMs / 60_000).toFixed(0)} minutes`), mostMs);
 const progress = new Progress();
 const memory = new MemoryWatch((available) =>
@@ -107,6 +107,7 @@ function giveUp(why: string): never {
 /** Adds its result; one that cannot even start has none, and the others do nevertheless. */
 async function runSystem(system: (typeof systems)[number]): Promise<void> {
   const { forwarding, engine } = values;
+  const settings = { ...pace, shortage: memoryShortages() };
   try {
     const result =
       system === 'headgate'

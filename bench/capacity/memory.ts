@@ -36,10 +36,20 @@ export function gibibytes(bytes: number): string {
   return `${(bytes / gibibyte).toFixed(1)} GiB`;
 }
 
-/** Why a run cannot go on: less than 1 GiB of memory is left. */
-export function memoryShortage(): string | undefined {
-  const available = availableBytes();
-  return available >= leastBytes ? undefined : `only ${gibibytes(available)} of memory are left`;
+/** Says why a run that begins now cannot go on: less than 1 GiB of memory is left, or the kernel has ended somebody to get some. */
+export function memoryShortages(): () => string | undefined {
+  const before = oomKills();
+  return () => {
+    const killed = oomKills() - before;
+    if (killed > 0) return `the kernel has ended processes for want of memory, ${killed} of them`;
+    const available = availableBytes();
+    return available >= leastBytes ? undefined : `only ${gibibytes(available)} of memory are left`;
+  };
+}
+
+/** Processes ended for want of memory since the machine started (proc_vmstat(5)). What MemAvailable counts is not always to be had. */
+function oomKills(): number {
+  return Number(/^oom_kill (\d+)/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1] ?? 0);
 }
 
 /** Looks at the memory all the time; calls `tooLittle` once when less than half a GiB is left. */

@@ -1,10 +1,11 @@
 import test from 'ava';
 import type { ChatServers } from '../../bench/capacity/chat-servers.ts';
-import type { LoadCounts, Loads } from '../../bench/capacity/loads.ts';
+import type { LoadCounts, Loads, LoadsAwaited } from '../../bench/capacity/loads.ts';
 import { Progress } from '../../bench/capacity/progress.ts';
 import { Run } from '../../bench/capacity/run.ts';
 import { crowdCounts } from '../../bench/traffic/crowd-counts.ts';
 import { Histogram } from '../../bench/traffic/histogram.ts';
+import { until } from '../until.ts';
 
 const counts = (live: number): LoadCounts => ({ ...crowdCounts(), waiting: 0, deaf: 0, live });
 const about = { name: 'x', connections: 2, processes: {} };
@@ -14,6 +15,7 @@ interface Fake {
   readonly live: number;
   /** Whether the load processes have ended. */
   isGone: boolean;
+  readonly shortage?: string;
 }
 
 /** A run over clients that are as `fake` says. */
@@ -27,11 +29,14 @@ function runOver(fake: Fake): Run {
     quiet: () => Promise.resolve(0),
     expectPush: () => Promise.resolve(),
     take: () => Promise.resolve(new Histogram()),
-    until: () => Promise.resolve(counts(fake.live)),
+    until: async (isSo: (counts: LoadCounts) => boolean, awaited: LoadsAwaited) => {
+      await until(() => isSo(counts(fake.live)), awaited);
+      return counts(fake.live);
+    },
   };
   const chat = { push: () => Promise.resolve(fake.live), counts: () => Promise.resolve([]) };
   const system = { tiers: [], chat: chat as unknown as ChatServers };
-  const settings = { perSecond: 1, talkSeconds: 1, shortage: () => undefined };
+  const settings = { perSecond: 1, talkSeconds: 1, shortage: () => fake.shortage };
   const progress = new Progress();
   progress.part = progress.note = () => undefined;
   return new Run(loads as unknown as Loads, system, settings, progress);
@@ -60,4 +65,12 @@ test('a run one part of which fails has what was found before, and says why it s
   t.is(result.counts.live, 1);
   t.is(result.stopped, 'no memory: 1 GiB');
   t.deepEqual(result.faults, ['stopped: no memory: 1 GiB']);
+});
+
+test('a run goes no further when the machine is short of something', async (t) => {
+  const run = runOver({ live: 1, isGone: false, shortage: 'only 0.9 GiB of memory are left' });
+  const result = await run.conclude(about, async () => {
+    await run.awaitClients(({ live }) => live === 2, 'both clients to be logged in');
+  });
+  t.regex(result.stopped ?? '', /^waited for both clients to be logged in: only 0\.9 GiB of memory are left/);
 });

@@ -69,7 +69,15 @@ test('a run that came to its end is asked for every message and push', (t) => {
 });
 
 test('a message that had come before its connection was cut off is counted once', (t) => {
-  const counts = { ...nothing, sent: 10, told: 8, delivered: 9, cutOff: 3, cutOffTold: 1, cutOffDelivered: 2 };
+  const counts = {
+    ...nothing,
+    sent: 10,
+    told: 8,
+    delivered: 9,
+    cutOff: 3,
+    cutOffTold: 1,
+    cutOffDelivered: 2,
+  };
   t.deepEqual(faultsOf({ ...about, counts, pushesExpected: 0 }), []);
 });
 
