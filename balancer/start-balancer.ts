@@ -3,7 +3,7 @@ import { HeadgateError } from '../lib/errors/index.ts';
 import { getrlimitNofile, linuxAvailable, sharedMemoryAvailable, somaxconn } from '../lib/linux/index.ts';
 import { createRelayFor, engineLimit, preferredEngine, requireEngine } from '../lib/relay/index.ts';
 import { SharedMemory } from '../lib/shared-memory/index.ts';
-import { prettyLine, type StartTier, type TierContext } from '../node/index.ts';
+import { prettyLine, standardOutput, type StartTier, type TierContext } from '../node/index.ts';
 import { hostParts, type HostParts } from './host-parts.ts';
 import { PickTable } from './pick-table.ts';
 import { refuseTakenPorts } from './port-check.ts';
@@ -22,7 +22,7 @@ export const startBalancer: StartTier = (context) =>
   startSupervisor(context, context.logFormat === 'pretty' ? writePretty : 'inherit');
 
 function writePretty(line: string): void {
-  process.stdout.write(`${prettyLine(line)}\n`);
+  standardOutput().write(`${prettyLine(line)}\n`);
 }
 
 /**

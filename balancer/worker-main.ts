@@ -8,20 +8,15 @@ import { describeError } from '../lib/errors/index.ts';
 import { PickTable } from './pick-table.ts';
 import { SteeredWorker } from './steering/index.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
+import { openWorkerLog } from './worker-log.ts';
 import { Worker } from './worker.ts';
-
-/** Most bytes of log waiting for a reader that is slow; what comes then is dropped and counted. */
-const logBufferBytes = 4 * 1024 * 1024;
 
 /** How long the clients of a worker that must go are given to be told. */
 const farewellMs = 1_000;
 /** And after which the kernel ends it, whatever it still waits for. */
 const endSeconds = 4;
 
-// Not synchronous: a log reader that stalls must not stall the connections.
-const output = pino.destination({ dest: 1, sync: false, maxLength: logBufferBytes });
-let recordsDropped = 0;
-output.on('drop', () => void recordsDropped++);
+const output = openWorkerLog();
 
 let worker: Worker | undefined;
 
@@ -51,7 +46,10 @@ process.on('message', (message: ToWorker) => {
     return;
   }
   const { start } = message;
-  const log = pino({ level: start.log.level }, output).child({ ...start.log.bindings, worker: process.pid });
+  const log = pino({ level: start.log.level }, output.destination).child({
+    ...start.log.bindings,
+    worker: process.pid,
+  });
   worker = new Worker({
     start,
     table: start.table === undefined ? undefined : openTable(start.table),
@@ -62,7 +60,7 @@ process.on('message', (message: ToWorker) => {
     ),
     steering: steeringOf(start, log),
     send,
-    recordsDropped: () => recordsDropped,
+    recordsDropped: () => output.dropped(),
   });
 });
 

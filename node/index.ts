@@ -12,6 +12,7 @@ export { collectStatus, type ClusterStatus, type NodeAnswer } from './cluster-st
 export { controlEndpoints, type NodeAddress } from './control-endpoints.ts';
 export { newPlaces, tryNewPlaces, type ServicePlace } from './new-endpoints.ts';
 export { createLogger, type LogFormat, type LogLevel, logLevels, logFormats } from './logger.ts';
+export { standardOutput } from './log-output.ts';
 export { localSockets, runtimeDirectory } from './runtime-directory.ts';
 export { runNode, type RunNodeOptions } from './run-node.ts';
 export { version } from './version.ts';

@@ -99,6 +99,8 @@ export interface NodeStatus extends TierStatus {
   readonly troublesLastMinute?: number;
   /** Admin requests refused because one address sent too many. Not expected. */
   readonly adminRefused?: number;
+  /** Lines of its own log that could not be written and were not kept; nodes of older versions do not tell. Not expected. */
+  readonly logLinesDropped?: number;
   /** The topology file it watches. */
   readonly file: string;
   /** Counters of the control channel; docs/counters.md explains each. */

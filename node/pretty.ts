@@ -1,5 +1,4 @@
 import pretty from 'pino-pretty';
-import type { DestinationStream } from 'pino';
 
 const shape = {
   colorize: process.stdout.isTTY,
@@ -8,11 +7,6 @@ const shape = {
   ignore: 'pid,hostname,node,target,peer,version',
   singleLine: true,
 } as const;
-
-/** A log stream that writes lines for people to standard output. */
-export function pinoPretty(): DestinationStream {
-  return pretty({ ...shape, sync: true });
-}
 
 /** Turns one JSON log line into a line for people; text that is no log line stays as it is. */
 export const prettyLine: (line: string) => string = (() => {

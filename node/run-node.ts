@@ -24,6 +24,7 @@ import { AdminLimit, limitAdmin } from './admin-limit.ts';
 import { collectStatus, type ClusterStatus } from './cluster-status.ts';
 import { controlEndpoints, type NodeAddress } from './control-endpoints.ts';
 import { ControlPorts } from './control-ports.ts';
+import { standardOutput } from './log-output.ts';
 import { createLogger, type LogFormat, type LogLevel } from './logger.ts';
 import { clusterStatusMethod, statusMethod, type NodeStatus } from './node-status.ts';
 import { RateMeter } from './rate-meter.ts';
@@ -358,6 +359,7 @@ class NodeProcess {
       keys: this.#keys.status(),
       troublesLastMinute: this.#troublesLastMinute(),
       adminRefused: this.#adminLimit.refused,
+      logLinesDropped: standardOutput().dropped,
       file: this.#source.name,
       control: this.#control.stats(),
     };

@@ -3,6 +3,8 @@
 /** include/linux/socket.h */
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
 
 /** include/linux/net.h */
 export const SOCK_STREAM = 1;

@@ -12,6 +12,7 @@ export {
   endSending,
   listeningSocket,
   localEndpoint,
+  sendNow,
   setSocketOption,
   setUserTimeout,
   takeSocketError,

@@ -9,6 +9,7 @@ export interface Libc {
   readonly listen: (fd: number, backlog: number) => number;
   readonly close: (fd: number) => number;
   readonly shutdown: (fd: number, how: number) => number;
+  readonly send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number;
   readonly setsockopt: (
     fd: number,
     level: number,
@@ -79,6 +80,7 @@ function load(): Libc {
     listen: library.func('int listen(int, int)'),
     close: library.func('int close(int)'),
     shutdown: library.func('int shutdown(int, int)'),
+    send: library.func('int64_t send(int, const void *, size_t, int)'),
     setsockopt: library.func('int setsockopt(int, int, int, const void *, unsigned int)'),
     getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
     getsockname: library.func('int getsockname(int, void *, void *)'),

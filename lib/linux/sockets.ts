@@ -79,6 +79,17 @@ export function endSending(fd: number): void {
   if (shutdown(fd, constant.SHUT_WR) < 0) throw syscallError('shutdown', errno());
 }
 
+/**
+ * Sends what a stream socket takes now, blocking or not, and returns how many bytes that were. Throws HEADGATE_LINUX_SYSCALL
+ * (EAGAIN: none now; EPIPE: nobody reads any more).
+ */
+export function sendNow(fd: number, bytes: Uint8Array): number {
+  const { send, errno } = libc();
+  const sent = Number(send(fd, bytes, bytes.length, constant.MSG_DONTWAIT | constant.MSG_NOSIGNAL));
+  if (sent < 0) throw syscallError('send', errno());
+  return sent;
+}
+
 /** The local end of a socket (getsockname). Throws HEADGATE_LINUX_SYSCALL. */
 export function localEndpoint(fd: number): Endpoint {
   const { getsockname, errno } = libc();

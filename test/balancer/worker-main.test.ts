@@ -1,12 +1,10 @@
-import { fork, spawnSync } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import path from 'node:path';
+import { openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { ExecutionContext } from 'ava';
 import { linuxAvailable } from '../../lib/linux/index.ts';
 import type { ToWorker, WorkerStart } from '../../balancer/worker-protocol.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { fullPipe } from '../full-pipe.ts';
 import { testUnless } from '../test-unless.ts';
 
 const program = fileURLToPath(new URL('../../balancer/worker-main.js', import.meta.url));
@@ -23,25 +21,10 @@ const start: WorkerStart = {
   log: { level: 'info', bindings: {} },
 };
 
-/** A pipe that is full: what writes to it waits until somebody reads. */
-async function fullPipe(t: ExecutionContext): Promise<number> {
-  const name = path.join(await temporaryFolder(t), 'pipe');
-  t.is(spawnSync('mkfifo', [name]).status, 0);
-  const reader = openSync(name, constants.O_RDWR | constants.O_NONBLOCK);
-  t.teardown(() => closeSync(reader));
-  const chunk = Buffer.alloc(4_096);
-  t.throws(() => {
-    for (;;) writeSync(reader, chunk);
-  });
-  const writer = openSync(name, 'w');
-  t.teardown(() => closeSync(writer));
-  return writer;
-}
-
 testUnless(answer.available ? undefined : answer.reason)(
   'a worker ends when its supervisor is gone, also when nobody reads its log',
   async (t) => {
-    const output = await fullPipe(t);
+    const { writer: output } = await fullPipe(t);
     const child = fork(program, [], { stdio: ['ignore', output, 'inherit', 'ipc'], execArgv: [] });
     t.teardown(() => void child.kill('SIGKILL'));
     const tell = (message: ToWorker): boolean => child.send(message);
@@ -51,5 +34,26 @@ testUnless(answer.available ? undefined : answer.reason)(
     child.disconnect();
     await once(child, 'exit');
     t.pass();
+  },
+);
+
+testUnless(answer.available ? undefined : answer.reason)(
+  'a worker whose log is on a full disk works, and ends when its supervisor is gone',
+  async (t) => {
+    const child = fork(program, [], {
+      stdio: ['ignore', openSync('/dev/full', 'w'), 'inherit', 'ipc'],
+      execArgv: [],
+    });
+    t.teardown(() => void child.kill('SIGKILL'));
+    const tell = (message: ToWorker): boolean => child.send(message);
+    tell({ kind: 'start', start });
+    for (let beat = 1; beat <= 3; beat++) {
+      tell({ kind: 'ping', beat });
+      const [answered] = (await once(child, 'message')) as [unknown];
+      t.deepEqual(answered, { kind: 'pong', beat });
+    }
+    child.disconnect();
+    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    t.deepEqual({ code, signal }, { code: 0, signal: null });
   },
 );

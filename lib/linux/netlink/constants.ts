@@ -10,7 +10,7 @@ export const NETLINK_EXT_ACK = 11;
 export const NETLINK_GET_STRICT_CHK = 12;
 
 /** include/linux/socket.h */
-export const MSG_DONTWAIT = 0x40;
+export { MSG_DONTWAIT } from '../constants.ts';
 export const MSG_TRUNC = 0x20;
 
 /** include/uapi/linux/netlink.h: types below NLMSG_MIN_TYPE (16) belong to netlink itself. */

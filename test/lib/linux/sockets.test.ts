@@ -1,8 +1,19 @@
+import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import net from 'node:net';
 import test, { type ExecutionContext } from 'ava';
-import { acceptQueue, isSyscallError, listeningSocket, linuxAvailable } from '../../../lib/linux/index.ts';
-import { setUserTimeout, somaxconn, takeSocketError } from '../../../lib/linux/index.ts';
+import {
+  acceptQueue,
+  boundSocket,
+  isSyscallError,
+  linuxAvailable,
+  listeningSocket,
+  sendNow,
+  setUserTimeout,
+  somaxconn,
+  takeSocketError,
+} from '../../../lib/linux/index.ts';
+import { until } from '../../until.ts';
 
 const linux = linuxAvailable();
 /** Runs where system calls can be made, and says why where not. */
@@ -84,3 +95,34 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
+
+kernelTest('what a stream does not take now is not waited for, and one that is gone is told', async (t) => {
+  const server = net.createServer({ pauseOnConnect: true }).listen(0, host);
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const accepted = once(server, 'connection');
+  const { port } = server.address() as net.AddressInfo;
+  const fd = boundSocket(host);
+  const client = new net.Socket({ fd }).connect(port, host);
+  t.teardown(() => client.destroy());
+  const [peer] = (await accepted) as [net.Socket];
+  const bytes = Buffer.alloc(65_536);
+  let sent = 0;
+  const full = t.throws(() => {
+    for (;;) sent += sendNow(fd, bytes);
+  });
+  t.true(isSyscallError(full, 'EAGAIN'));
+  t.true(sent > 0);
+  peer.resetAndDestroy();
+  const gone = await until(
+    () => {
+      try {
+        return void sendNow(fd, bytes);
+      } catch (error) {
+        return !isSyscallError(error, 'EAGAIN') && error;
+      }
+    },
+    { describe: 'the other end to be gone' },
+  );
+  t.true(isSyscallError(gone, 'ECONNRESET') || isSyscallError(gone, 'EPIPE'));
+});

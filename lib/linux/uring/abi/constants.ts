@@ -105,9 +105,8 @@ export const EFD_NONBLOCK = 0o4000;
 export const EFD_CLOEXEC = 0o2000000;
 
 /** include/linux/socket.h, include/uapi/asm-generic/poll.h, socket.h, tcp.h, in.h */
-export const MSG_DONTWAIT = 0x40;
+export { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../constants.ts';
 export const MSG_WAITALL = 0x100;
-export const MSG_NOSIGNAL = 0x4000;
 export const POLLIN = 0x1;
 export const POLLOUT = 0x4;
 export const POLLERR = 0x8;
