@@ -3,6 +3,9 @@ import type { Command } from './command.ts';
 import { nodeOptionsHelp, nodeSignalsHelp, runNodeCommand } from './node-options.ts';
 import { durationMs } from './options.ts';
 
+/** Of `--push-interval`, milliseconds: without a pause nothing else would get its turn. */
+const pushRangeMs = [1, 86_400_000] as const;
+
 /** `--push-interval D` or `--push-interval=D` taken out of `args`; the rest are the shared options. */
 function takePushInterval(args: readonly string[]): {
   readonly rest: readonly string[];
@@ -32,7 +35,7 @@ ${nodeSignalsHelp}
 Example: headgate chatserver-stub --topology /etc/headgate/topology.yaml --node c1`,
   run(args, io) {
     const { rest, value } = takePushInterval(args);
-    const pushIntervalMs = durationMs('push-interval', value);
+    const pushIntervalMs = durationMs('push-interval', value, pushRangeMs);
     return runNodeCommand(
       'chatserver',
       createStartChatServer(pushIntervalMs === undefined ? {} : { pushIntervalMs }),

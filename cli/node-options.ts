@@ -1,6 +1,6 @@
 /** The options that the three commands which run one node share. */
 import { logFormats, logLevels, runNode, type StartTier, environment } from '../node/index.ts';
-import type { Tier } from '../topology/index.ts';
+import { graceRangeMs, type Tier } from '../topology/index.ts';
 import type { CommandIo } from './command.ts';
 import { durationMs, oneOf, parseOptions, usageError } from './options.ts';
 
@@ -38,7 +38,7 @@ export async function runNodeCommand(
     start,
     file,
     name: values.node,
-    graceMs: durationMs('grace', values.grace),
+    graceMs: durationMs('grace', values.grace, graceRangeMs),
     logLevel: oneOf('log-level', values['log-level'] ?? io.env[environment.logLevel], logLevels) ?? 'info',
     logFormat: oneOf('log-format', values['log-format'], logFormats) ?? (io.stdout.isTTY ? 'pretty' : 'json'),
     env: io.env,

@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { errnoCode, HeadgateError } from '../lib/errors/index.ts';
-import { parseDuration } from '../topology/index.ts';
+import { formatDuration, parseDuration } from '../topology/index.ts';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 
@@ -33,10 +33,18 @@ export function oneOf<const Word extends string>(
   return word;
 }
 
-/** `30s` → 30000; undefined stays undefined. Throws a usage error that shows the form. */
-export function durationMs(option: string, value: string | undefined): number | undefined {
+/** What an option takes whose duration has no other range, milliseconds: up to a day. */
+const usualRangeMs = [0, 86_400_000] as const;
+
+/** `30s` → 30000; undefined stays undefined. Throws a usage error that shows the form and the range. */
+export function durationMs(
+  option: string,
+  value: string | undefined,
+  [leastMs, mostMs]: readonly [number, number] = usualRangeMs,
+): number | undefined {
   if (value === undefined) return undefined;
   const ms = parseDuration(value);
-  if (ms === undefined) throw usageError(`--${option} ${value}: expected a duration such as 500ms, 30s, 5m`);
-  return ms;
+  if (ms !== undefined && ms >= leastMs && ms <= mostMs) return ms;
+  const range = `from ${formatDuration(leastMs)} to ${formatDuration(mostMs)}`;
+  throw usageError(`--${option} ${value}: expected a duration such as 500ms, 30s, 5m, ${range}`);
 }

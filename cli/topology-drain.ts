@@ -11,6 +11,8 @@ import { changeOptions, changeOptionsHelp, changeTopology, type Changed } from '
 const refreshMs = 1_000;
 /** In a pipe a line is written at most this often, and only when the number has changed. */
 const pipeRefreshMs = 10_000;
+/** Of `--deadline`, milliseconds: up to a year. */
+const deadlineRangeMs = [0, 365 * 86_400_000] as const;
 const tiers: readonly Tier[] = ['balancer', 'chatserver'];
 
 /** Sets a node to drain, and shows how it empties. */
@@ -37,7 +39,7 @@ example: headgate topology drain b2 --deadline 30m examples/local/topology.yaml`
     });
     const { words, file } = wordsAndFile(positionals, ['NAME'], io);
     const [name = ''] = words;
-    const deadlineMs = durationMs('deadline', values.deadline);
+    const deadlineMs = durationMs('deadline', values.deadline, deadlineRangeMs);
     // Whole seconds: that is how people read a moment.
     const untilMs =
       deadlineMs === undefined ? undefined : Math.ceil((Date.now() + deadlineMs) / 1_000) * 1_000;

@@ -31,6 +31,7 @@ export {
   type NewDirector,
 } from './edit/index.ts';
 export { replaceFile, writeWhole } from './edit/replace-file.ts';
+export { graceRangeMs } from './schema/index.ts';
 export { jsonSchema, keyReference, type KeyReference } from './schema/walk.ts';
 export { nearest } from './suggest.ts';
 export { formatDuration, formatMoment, formatSize, parseDuration, parseMoment, parseSize } from './units.ts';

@@ -8,16 +8,29 @@ export interface Timer {
 export interface Clock {
   /** Monotonic milliseconds, may have fractions; only differences mean anything. */
   now(): number;
-  /** Calls `run` once, `delayMs` from now. Does not keep the process alive when `background` is true. */
+  /**
+   * Calls `run` once, `delayMs` from now, however long that is. Does not keep the process alive when `background` is
+   * true.
+   */
   after(delayMs: number, run: () => void, background?: boolean): Timer;
 }
+
+/** Longest delay of one timer of Node, milliseconds: a longer one is over after 1 ms (setTimeout in its documentation). */
+const longestTimerMs = 2 ** 31 - 1;
 
 /** The machine's monotonic clock. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(delayMs, run, background = false) {
-    const timer = setTimeout(run, Math.max(0, delayMs));
-    if (background) timer.unref();
+    let timer: NodeJS.Timeout;
+    wait(Math.max(0, delayMs));
+    function wait(leftMs: number): void {
+      timer =
+        leftMs <= longestTimerMs
+          ? setTimeout(run, leftMs)
+          : setTimeout(() => wait(leftMs - longestTimerMs), longestTimerMs);
+      if (background) timer.unref();
+    }
     return { cancel: () => clearTimeout(timer) };
   },
 };

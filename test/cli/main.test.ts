@@ -74,6 +74,15 @@ for (const [args, says] of [
   [['director'], /which topology\?; give --topology FILE or set HEADGATE_TOPOLOGY/],
   [['balancer', '--topology', 'f', '--grace', '30'], /--grace 30: expected a duration such as/],
   [
+    ['balancer', '--topology', 'f', '--grace', '600h'],
+    /--grace 600h: expected a duration .* from 0ms to 24h;/,
+  ],
+  [['topology', 'drain', 'b1', 'f', '--deadline', '9000h'], /--deadline 9000h: expected .* to 8760h;/],
+  [
+    ['chatserver-stub', '--topology', 'f', '--push-interval', '0s'],
+    /--push-interval 0s: expected .* from 1ms/,
+  ],
+  [
     ['balancer', '--topology', 'f', '--log-level', 'loud'],
     /--log-level loud: expected debug, info, warn, error/,
   ],

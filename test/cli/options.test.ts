@@ -10,6 +10,16 @@ test('durations carry a unit', (t) => {
     t.throws(() => durationMs('grace', text), { code: 'HEADGATE_CLI_USAGE' }, text);
 });
 
+test('a duration outside its range is refused with the range', (t) => {
+  t.is(durationMs('grace', '24h'), 86_400_000);
+  t.throws(() => durationMs('grace', '25h'), {
+    code: 'HEADGATE_CLI_USAGE',
+    message: '--grace 25h: expected a duration such as 500ms, 30s, 5m, from 0ms to 24h',
+  });
+  t.is(durationMs('push-interval', '1ms', [1, 1_000]), 1);
+  t.throws(() => durationMs('push-interval', '0ms', [1, 1_000]), { message: /from 1ms to 1s/ });
+});
+
 test('an unknown option is a usage error of one short line', (t) => {
   const error = t.throws(() => parseOptions(['--watcj'], { watch: { type: 'boolean' } }), {
     code: 'HEADGATE_CLI_USAGE',

@@ -14,6 +14,9 @@ export { defaultControlPort } from './nodes.ts';
 /** Most services of a cluster. */
 export const maxServices = 64;
 
+/** Range of `grace`, milliseconds. */
+export const graceRangeMs = [0, 86_400_000] as const;
+
 const secretKey = 'one of file: PATH and env: VARIABLE';
 const hashKeyExpected = '32 hexadecimal digits in quotes (16 random bytes)';
 
@@ -105,7 +108,7 @@ export const topologySchema = z
         unit: 'map',
         effect: 'None.',
       }),
-      grace: documented(duration(0, 86_400_000).prefault('30s'), {
+      grace: documented(duration(...graceRangeMs).prefault('30s'), {
         about: 'How long a node that is told to stop (SIGTERM) waits for its established connections.',
         unit: 'duration, 0ms to 24h',
         effect: 'Connections that last longer than this after SIGTERM end with the node.',
