@@ -49,7 +49,8 @@ export interface LocalNode {
 
 /**
  * Connects to every node that runs on this machine under this user. Throws HEADGATE_CLI_NO_NODE when there is none
- * and HEADGATE_CLI_WHICH_CLUSTER when they belong to different topology files. Close the connections.
+ * and HEADGATE_CLI_WHICH_CLUSTER when they belong to different topology files, and what localSockets throws. Close the
+ * connections.
  */
 export async function connectLocalNodes(env: Readonly<NodeJS.ProcessEnv>): Promise<readonly LocalNode[]> {
   const asked = await Promise.all(localSockets(env).map(askLocal));

@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
@@ -51,6 +52,20 @@ async function watchThrice(
   interrupted.abort();
   return { code: await run, out };
 }
+
+test('a node in a directory that others may enter is not asked', async (t) => {
+  const directory = await fakeNode(t);
+  await chmod(directory, 0o755);
+  const io: CommandIo = {
+    out: (text) => t.fail(text),
+    err: () => undefined,
+    stdin: Readable.from([]),
+    stdout: new Writable(),
+    env: { HEADGATE_RUNTIME_DIR: directory },
+    signal: new AbortController().signal,
+  };
+  await t.throwsAsync(async () => statusCommand.run([], io), { code: 'HEADGATE_NODE_RUNTIME_DIR' });
+});
 
 test('status --watch asks again and again until it is interrupted, with exit code 0', async (t) => {
   const { code, out } = await watchThrice(t, { isTTY: false });
