@@ -161,6 +161,8 @@ export class RolloutAgent {
         this.#fileMeanwhile = { topology, text };
         return;
       }
+      // What the file said before this is not what it says.
+      this.#fileMeanwhile = undefined;
       await this.#takeFile(topology, text);
     });
   }
