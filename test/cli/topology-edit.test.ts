@@ -52,6 +52,16 @@ for (const [command, args, said, line] of edits) {
   });
 }
 
+test('a file that begins with a byte order mark is edited, and keeps it', async (t) => {
+  const file = await topologyFile(t, `\uFEFF${text}`);
+  t.deepEqual(await run('topology set-weight', ['c2', '3', '--file-only', file]), {
+    exitCode: 0,
+    out: `${file}: c2 has weight 3`,
+    err: '',
+  });
+  t.is(await readFile(file, 'utf8'), `\uFEFF${text.replace('2:7000 }', '2:7000, weight: 3 }')}`);
+});
+
 test('remove takes a node away and says so', async (t) => {
   const file = await topologyFile(t, text);
   t.is((await run('topology remove', ['b2', file])).out, `${file}: b2 removed`);
