@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { isEtcdAddress } from '../../lib/etcd/index.ts';
 import { writeWhole, type Tier } from '../../topology/index.ts';
 import { environment } from '../environment.ts';
 import type { Holding } from './holding.ts';
@@ -33,7 +34,9 @@ const mostBytes = 16 * 1_024 * 1_024;
 
 /** The nodes of one machine may share a file, and one name may be used by two clusters: both tell files apart. */
 function nameOf(source: string, tier: Tier, node: string): string {
-  const place = createHash('sha256').update(resolve(source)).digest('hex').slice(0, 12);
+  // An address in etcd is the same from every working directory.
+  const whole = isEtcdAddress(source) ? source : resolve(source);
+  const place = createHash('sha256').update(whole).digest('hex').slice(0, 12);
   return `${place}-${tier}-${node}.json`;
 }
 
