@@ -165,13 +165,19 @@ export async function createSecretFile(path: string): Promise<boolean> {
 
 const noHardLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
+/** Leaves nothing behind when it cannot be written, as on a full disk. */
 async function writeKeyFile(path: string): Promise<void> {
   const handle = await open(path, 'wx', 0o600);
   try {
-    await handle.writeFile(newSecretText());
-    await handle.sync();
-  } finally {
-    await handle.close();
+    try {
+      await handle.writeFile(newSecretText());
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    await unlink(path).catch(() => undefined);
+    throw error;
   }
 }
 

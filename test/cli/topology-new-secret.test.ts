@@ -1,6 +1,9 @@
 import test from 'ava';
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { headgate } from '../cluster.ts';
+import { runProgram } from '../processes.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { run, topologyFile } from './topology-io.ts';
 
 test('a key file is made with mode 0600 and never overwritten', async (t) => {
@@ -24,4 +27,17 @@ test('without a file the secret is printed, another one each time', async (t) =>
   const [one, other] = [await run('topology new-secret', []), await run('topology new-secret', [])];
   t.regex(one.out, /^[0-9a-f]{64}$/);
   t.not(one.out, other.out);
+});
+
+test('a key file that cannot be written, as on a full disk, leaves nothing behind', async (t) => {
+  const directory = await temporaryFolder(t);
+  const file = join(directory, 'cluster.key');
+  // No file may become longer than nothing: what is written fails with EFBIG.
+  const script = 'ulimit -f 0; exec "$0" "$@"';
+  const argv = ['sh', '-c', script, ...headgate, 'topology', 'new-secret', file];
+  const { code, stdout, stderr } = await runProgram(argv);
+  t.is(code, 1);
+  t.is(stdout, '');
+  t.regex(stderr, /^headgate: cannot make key file .*: EFBIG: .*\n$/);
+  t.deepEqual(await readdir(directory), []);
 });
