@@ -86,8 +86,11 @@ export async function main(args: readonly string[]): Promise<void> {
   // A reader such as `head` that closes the pipe ends the output, not the program with a stack trace.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(exitCodes.done);
-    throw error;
+    process.stderr.write(`headgate: cannot write to standard output: ${describeError(error)}\n`);
+    process.exit(exitCodes.failed);
   });
+  // There is no other place to tell it; the exit code tells the rest.
+  process.stderr.on('error', () => undefined);
   const code = await runCommand(args, {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),

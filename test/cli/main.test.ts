@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Readable, Writable } from 'node:stream';
 import test from 'ava';
@@ -5,8 +6,10 @@ import type { CommandIo } from '../../cli/command.ts';
 import { commands } from '../../cli/commands.ts';
 import { runCommand } from '../../cli/main.ts';
 import { version } from '../../node/index.ts';
-import { runProgram } from '../processes.ts';
+import { headgate } from '../cluster.ts';
+import { runProgram, type Output } from '../processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
+import { testUnless } from '../test-unless.ts';
 
 interface Told {
   readonly code: number;
@@ -135,4 +138,34 @@ test('a Node that is too old is told so in one line', async (t) => {
   t.is(code, 2);
   t.is(stdout, '');
   t.is(stderr, 'headgate: Node 18.20.1 is too old; install Node 20.19 or newer\n');
+});
+
+const devFull = '/dev/full';
+const noDevFull = existsSync(devFull) ? undefined : `there is no ${devFull}`;
+const example = fileURLToPath(new URL('../../../examples/local/topology.yaml', import.meta.url));
+
+/** Runs headgate with these outputs, as a shell writes them. */
+function runInto(outputs: string, args: readonly string[]): Promise<Output> {
+  return runProgram(['sh', '-c', `exec "$0" "$@" ${outputs}`, ...headgate, ...args]);
+}
+
+for (const args of [
+  ['--help'],
+  ['status', '--help'],
+  ['topology', 'show', example],
+  ['topology', 'check', example],
+])
+  testUnless(noDevFull)(
+    `output that cannot be written is one line and exit code 1: ${args.slice(0, 2).join(' ')}`,
+    async (t) => {
+      const { code, stderr } = await runInto(`> ${devFull}`, args);
+      t.is(code, 1);
+      t.is(stderr, 'headgate: cannot write to standard output: ENOSPC: no space left on device, write\n');
+    },
+  );
+
+testUnless(noDevFull)('errors that cannot be written change no exit code', async (t) => {
+  t.is((await runInto(`2> ${devFull}`, ['statsu'])).code, 2);
+  t.is((await runInto(`> ${devFull} 2>&1`, ['--help'])).code, 1);
+  t.is((await runInto(`2> ${devFull}`, ['--help'])).code, 0);
 });
