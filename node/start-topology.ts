@@ -11,7 +11,7 @@ import {
   type Topology,
   type TopologySource,
 } from '../topology/index.ts';
-import { digestOf, runningText, startWith, type Holding } from './rollout/holding.ts';
+import { digestOf, heldFromFile, runningText, startWith, type Holding } from './rollout/holding.ts';
 import { compareStamps, stampInNote } from './rollout/stamp.ts';
 import { readHoldings } from './rollout/store.ts';
 
@@ -27,7 +27,8 @@ export interface StartTopology {
 
 /**
  * The file is in force, unless it still reads as before the last roll-out this node took. A file that is missing or
- * broken is replaced by what was kept, with a warning. Throws HEADGATE_TOPOLOGY_INVALID when nothing was kept, and
+ * broken is replaced by what was kept, with a warning; what was kept and cannot be used, as of a newer version of headgate,
+ * counts as never taken, so that the node catches up with others as soon as it can. Throws HEADGATE_TOPOLOGY_INVALID when nothing was kept, and
  * what findSelf throws.
  */
 export async function startTopology(
@@ -49,21 +50,34 @@ export async function startTopology(
   const kept = known.values().next().value;
   const warnings = file.warnings.map(formatProblem);
   const stamp = found.text === undefined ? undefined : stampInNote(found.note, file.topology.hash);
+  // Of a node that knows nothing but its source.
+  const fresh: Holding =
+    stamp === undefined
+      ? heldFromFile(file.topology.hash, text)
+      : { stamp, text, local: null, fileDigest: digestOf(text) };
   if (stamp !== undefined && (kept === undefined || compareStamps(stamp, kept.stamp) > 0)) {
-    const holding: Holding = { stamp, text, local: null, fileDigest: digestOf(text) };
-    return { topology: file.topology, name: fileSelf.get(), holding, rewrite: false, warnings };
+    return { topology: file.topology, name: fileSelf.get(), holding: fresh, rewrite: false, warnings };
   }
   // A shared store that was put back to an older roll-out than this node has taken does not take the node back.
   const isOlder = stamp !== undefined && kept !== undefined && compareStamps(stamp, kept.stamp) < 0;
   const start = isOlder
     ? ({ holding: kept, from: 'kept' } as const)
     : startWith(kept, { hash: file.topology.hash, text })!;
-  if (start.from === 'kept') {
-    const { topology } = parseTopology(runningText(start.holding), source.name);
-    if (topology !== undefined)
-      return { topology, name: self(topology), holding: start.holding, rewrite: true, warnings: [] };
-  }
-  return { topology: file.topology, name: fileSelf.get(), holding: start.holding, rewrite: false, warnings };
+  if (start.from === 'file')
+    return {
+      topology: file.topology,
+      name: fileSelf.get(),
+      holding: start.holding,
+      rewrite: false,
+      warnings,
+    };
+  const { topology } = parseTopology(runningText(start.holding), source.name);
+  if (topology !== undefined)
+    return { topology, name: self(topology), holding: start.holding, rewrite: true, warnings: [] };
+  warnings.push(
+    `what was kept of generation ${start.holding.stamp.generation} is not usable: starting with ${source.name}`,
+  );
+  return { topology: file.topology, name: fileSelf.get(), holding: fresh, rewrite: false, warnings };
 }
 
 async function fromKept(
