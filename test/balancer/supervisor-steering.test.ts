@@ -1,6 +1,10 @@
+import { once } from 'node:events';
 import { bpfAvailable } from '../../lib/linux/bpf/index.ts';
+import { listenersAt } from '../lib/relay/kernel-queues.ts';
 import { testUnless } from '../test-unless.ts';
-import { Block, chatServers, running, type Running } from './running.ts';
+import { aService } from '../topology-fixture.ts';
+import { Client } from './client.ts';
+import { alive, Block, chatServers, running, type Running } from './running.ts';
 import { until } from './until.ts';
 
 const bpf = bpfAvailable();
@@ -60,5 +64,35 @@ steeredTest(
     await Promise.all(clients.map((client) => client.greeted()));
     t.true(clients.every(({ ended }) => ended === ''));
     t.true(it.node.status().workers!.some(({ pid }) => pid === other!.pid));
+  },
+);
+
+steeredTest(
+  'a service that goes while its clients try again takes no worker out of the others',
+  async (t) => {
+    const block = new Block(70);
+    await chatServers(t, block);
+    const irc = aService({ name: 'irc', listen: { host: '127.50.0.1', port: 9001 } });
+    const old = { host: block.balancer.host, port: 9001 };
+    const it = await running(t, block, block.topology({ services: [aService(), irc] }, { workers: 2 }));
+    t.like(it.node.status(), { spreading: { by: 'load' } });
+    await greetMany(it, 4);
+    await until('the workers report', () => isEven(loads(it), 2));
+    // The one whose turn it is closes the listener, the other one comes to it later.
+    const [, late] = it.node.status().workers!;
+    process.kill(late!.pid, 'SIGSTOP');
+    t.teardown(() => alive(late!.pid) && process.kill(late!.pid, 'SIGCONT'));
+    const applied = it.node.apply(block.topology({}, { workers: 2 }));
+    await until('one has closed it', () => listenersAt(old) === 1);
+    for (let retry = 0; retry < 8; retry++) {
+      const client = new Client(old);
+      t.teardown(() => client.close());
+      await once(client.socket, 'connect');
+    }
+    process.kill(late!.pid, 'SIGCONT');
+    await applied;
+    await greetMany(it, 100);
+    await until('the workers report', () => loads(it).reduce((sum, count) => sum + count, 0) === 104);
+    t.true(Math.min(...loads(it)) >= 40, loads(it).join());
   },
 );

@@ -25,6 +25,13 @@ interface Place {
   readonly worker: SteeredWorker;
 }
 
+/** Another listener of a worker. */
+function listen({ worker }: Place, endpoint: Endpoint, group: number): number {
+  const fd = listeningSocket({ endpoint, reusePort: true, backlog });
+  worker.join(fd, group);
+  return fd;
+}
+
 function group(t: ExecutionContext, endpoint: Endpoint, places: number) {
   const { steering } = Steering.create(places);
   if (steering === undefined) throw new Error('no steering');
@@ -87,6 +94,55 @@ kernelTest('a worker gets nothing while it is not live, and the kernel chooses w
   );
   for (const { fd } of places) closeSync(fd);
 });
+
+kernelTest('a worker that has closed one listener gets its share of the others', (t) => {
+  const [chat, irc] = [9000, 9001].map((port) => ({ host: '127.52.1.4', port })) as [Endpoint, Endpoint];
+  const { open } = group(t, chat, 3);
+  const places = [0, 1, 2].map(open);
+  const listeners = places.map((place) => listen(place, irc, 6));
+  const queued = (fds: readonly number[]): number[] => fds.map((fd) => acceptQueue(fd).queued);
+
+  closeSync(listeners.shift()!);
+  connectMany(t, irc, 20);
+  t.deepEqual(queued(listeners), [10, 10], 'in its place the one with the next fewest');
+  closeSync(listeners.shift()!);
+  connectMany(t, irc, 20);
+  t.deepEqual(queued(listeners), [40], 'what waited at the second one, too');
+  closeSync(listeners.shift()!);
+
+  connectMany(t, chat, 90);
+  const given = places.map(({ worker }) => worker.record.load);
+  t.true(spread(given) <= 1.1, given.join());
+  t.true(
+    queued(places.map(({ fd }) => fd)).every((count) => count > 0),
+    'each has some',
+  );
+  for (const { fd } of places) closeSync(fd);
+});
+
+kernelTest(
+  'a worker that has not opened a listener yet, or has another under its number, loses nothing',
+  (t) => {
+    const [old, fresh, other] = [9000, 9001, 9002].map((port) => ({ host: '127.52.1.5', port })) as [
+      Endpoint,
+      Endpoint,
+      Endpoint,
+    ];
+    const { open } = group(t, old, 3);
+    const places = [0, 1, 2].map(open);
+    const [first, second] = places as [Place, Place, Place];
+    // The second one has the number for a listener that the first one has closed; the third one has none for it.
+    const listeners = [listen(first, fresh, 6), listen(second, other, 6)];
+    connectMany(t, fresh, 30);
+    t.is(acceptQueue(listeners[0]!).queued, 30);
+    connectMany(t, old, 60);
+    t.deepEqual(
+      places.map(({ fd }) => acceptQueue(fd).queued),
+      [20, 20, 20],
+    );
+    for (const fd of [...listeners, ...places.map((place) => place.fd)]) closeSync(fd);
+  },
+);
 
 kernelTest('connections that ended and those that never came about do not count', (t) => {
   const endpoint = { host: '127.52.1.3', port: 9000 };

@@ -22,6 +22,12 @@ export function waitsForKeepalive(local: Endpoint, remote: Endpoint): boolean {
   return columns(local, remote)[5]!.startsWith('02:');
 }
 
+/** How many sockets of this machine listen at the IPv4 endpoint. */
+export function listenersAt(endpoint: Endpoint): number {
+  const wanted = `${hex(endpoint)} 00000000:0000 0A`;
+  return readFileSync('/proc/net/tcp', 'latin1').split(wanted).length - 1;
+}
+
 function columns(local: Endpoint, remote: Endpoint): readonly string[] {
   const wanted = `${hex(local)} ${hex(remote)}`;
   // The file is read in pieces, between which a line may slip from one to the other.
