@@ -5,7 +5,8 @@ export const placesMost = 64;
 
 /**
  * A worker's record, u32 each, host order. `given`: connections the kernel gave it, counted by the program. `offset`: what
- * makes a load of it, `given + offset` modulo 2^32, written by the worker. `live`: 1 while it may be given any.
+ * makes a load of it, `given + offset` modulo 2^32, written by the worker. `live`: 1 while it may be given any, written by
+ * the worker, and by the supervisor when it is gone.
  */
 export const record = { bytes: 16, given: 0, offset: 4, live: 8 } as const;
 const words = record.bytes / 4;
