@@ -230,10 +230,12 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#me = me;
     this.#directors.apply(directorHosts(topology), this.#clock.now());
     this.#fleet.setBeat(topology.heartbeat);
-    await this.#applySources(me.sources);
-    this.#upstreams.apply(topology, node);
     this.#serveFlows();
     await this.#prepareHost();
+    await this.#applySources(me.sources);
+    if (this.#closed !== undefined) return;
+    // From here until they have the new plan no worker picks: nothing may be waited for in between.
+    this.#upstreams.apply(topology, node);
     await this.#publish();
     this.#review();
   }
