@@ -139,7 +139,13 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#directors.apply(directorHosts(topology), clock.now());
     this.#vips = vips;
     this.#checkHost = options.checkHost;
-    this.#host = new HostPreparation(prepareHost, log);
+    this.#host = new HostPreparation({
+      prepare: prepareHost,
+      log,
+      clock,
+      random: Math.random,
+      onReady: () => void this.#publish(),
+    });
     this.#book = new FlowBook(this.#limit * bookFactor, (service, key, isLive) =>
       this.#publisher.changed(service, key, isLive),
     );

@@ -4,6 +4,7 @@ import type { PrepareHost } from '../../balancer/host-preparation.ts';
 import { wantedVips } from '../../balancer/vip-needs.ts';
 import { deferred } from '../../lib/deferred/index.ts';
 import { aChatServer, aService } from '../topology-fixture.ts';
+import { Client } from './client.ts';
 import { Block, chatServers, running } from './running.ts';
 import { until } from './until.ts';
 
@@ -53,4 +54,33 @@ test('while the host is prepared for a changed topology clients are served as be
   await until('the new server is up', () => it.watched('c4').state === 'up');
   await it.greeted(8);
   t.true(servers[3]!.accepted > 0);
+});
+
+test('a host that could not be prepared is tried again, and its VIP is listened at then', async (t) => {
+  const block = new Block(72);
+  await chatServers(t, block);
+  const free = deferred();
+  let tries = 0;
+  const host = hostParts(async () => {
+    if (++tries === 1) throw new Error('busy for a moment');
+    await free.promise;
+    return { takeLog: () => [], update: () => Promise.resolve(), undo: () => Promise.resolve() };
+  });
+  const topology = block.topology({ services: [aService({ listen: block.vip, forwarding: 'dr' })] });
+  const it = await running(t, block, topology, 3, undefined, host);
+  t.teardown(() => free.resolve());
+  await it.greeted(1);
+  const atVip = async (): Promise<string> => {
+    const client = new Client(block.vip, { header: new Uint8Array() });
+    t.teardown(() => client.close());
+    return (await client.greeted()).server;
+  };
+  await t.throwsAsync(atVip(), { message: /ECONNREFUSED/ });
+  free.resolve();
+  await until('it is listened at', async () => (await atVip()) !== '');
+  t.is(tries, 2);
+  t.deepEqual(
+    it.log.map(({ msg }) => String(msg)).filter((msg) => msg.startsWith('takes ')),
+    ['takes no packets for VIPs (dr, tun): busy for a moment', 'takes packets for VIPs (dr, tun) after all'],
+  );
 });
