@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -43,7 +43,7 @@ function workerOptions(own: readonly string[]): string[] {
 
 /**
  * Forks worker-main; `secretVariable` is the environment variable a worker must not see, `inherited` are the descriptors
- * it finds from firstInherited on.
+ * it finds from firstInherited on. Never throws.
  */
 export function forkWorker(
   output: WorkerOutput,
@@ -53,13 +53,21 @@ export function forkWorker(
   const program = new URL(`./worker-main${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
   const env = { ...process.env };
   if (secretVariable !== undefined) delete env[secretVariable];
-  const child = fork(fileURLToPath(program), [], {
-    env,
-    execArgv: workerOptions(process.execArgv),
-    stdio: ['ignore', output === 'inherit' ? 'inherit' : 'pipe', 'inherit', 'ipc', ...inherited],
-  });
-  if (output !== 'inherit' && child.stdout !== null)
-    createInterface({ input: child.stdout }).on('line', (line) => output(`${line}\n`));
+  let child: ChildProcess;
+  try {
+    child = fork(fileURLToPath(program), [], {
+      env,
+      execArgv: workerOptions(process.execArgv),
+      stdio: ['ignore', output === 'inherit' ? 'inherit' : 'pipe', 'inherit', 'ipc', ...inherited],
+    });
+  } catch (error) {
+    // Some errors of fork(2) and execve(2) are emitted, others (ENOMEM) are thrown.
+    return notStarted(error);
+  }
+  // Without descriptors (EMFILE) there are no streams at all.
+  const stdout = child.stdout as ChildProcess['stdout'] | undefined;
+  if (output !== 'inherit' && stdout)
+    createInterface({ input: stdout }).on('line', (line) => output(`${line}\n`));
   let gone = false;
   const exit = (run: (why: string) => void, why: string): void => {
     if (gone) return;
@@ -79,12 +87,31 @@ export function forkWorker(
         exit(run, signal === null ? `exit code ${code}` : `signal ${signal}`),
       );
       child.on('error', (error) => {
-        if (child.pid === undefined) exit(run, describeError(error));
+        if (child.pid === undefined) exit(run, whyNotStarted(error));
       });
     },
     dismiss() {
       if (child.connected) child.disconnect();
     },
-    kill: () => void child.kill('SIGKILL'),
+    kill() {
+      // Before it has told that there is no process Node signals the number 0, which is this one's whole group.
+      if (child.pid !== undefined) child.kill('SIGKILL');
+    },
   };
+}
+
+/** In place of a process that there is none of. */
+function notStarted(error: unknown): WorkerProcess {
+  return {
+    pid: 0,
+    send() {},
+    onMessage() {},
+    onExit: (run) => void setImmediate(() => run(whyNotStarted(error))),
+    dismiss() {},
+    kill() {},
+  };
+}
+
+function whyNotStarted(error: unknown): string {
+  return `it could not be started: ${describeError(error)}`;
 }
