@@ -22,6 +22,11 @@ const lockPatienceMs = 250;
 const patienceMs = 3_000;
 /** Most picks that are tried again; twice the accept queue. */
 const mostPostponed = 8_192;
+/**
+ * Most words to the supervisor that wait to be sent, while it is stopped. What is dropped beyond them is made up for:
+ * servers are probed and those who wait look anyway, the rest is told with the next connect or change.
+ */
+const mostRequests = 8_192;
 /** How often those who wait look by themselves; whoever makes room for them tells them at once. */
 const lookMs = 100;
 
@@ -37,6 +42,8 @@ interface SharedPickerStats extends Record<string, number> {
   picksTimedOut: number;
   /** Picks made without the lock. Not expected. */
   picksUnlocked: number;
+  /** Words to the supervisor dropped because it took none for long. Not expected. */
+  requestsDropped: number;
   /** Releases of a place that nobody held. Not expected. */
   badReleases: number;
   /** Clients that had to wait for a place. Expected where servers have limits. */
@@ -74,6 +81,7 @@ export class SharedPicker implements Picker {
     picksRefused: 0,
     picksTimedOut: 0,
     picksUnlocked: 0,
+    requestsDropped: 0,
     badReleases: 0,
     queued: 0,
     refusedNoPlace: 0,
@@ -120,6 +128,7 @@ export class SharedPicker implements Picker {
     for (const name of this.#services.keys()) {
       if (!kept.has(name)) for (const waiter of this.#queue.clear(name)) this.#grant(waiter, null);
     }
+    this.#settle();
     this.#plan = plan;
     this.#picker = new TablePicker(this.#table, plan, this.#random);
     this.#services = new Map(plan.services.map((service) => [service.name, service]));
@@ -162,12 +171,12 @@ export class SharedPicker implements Picker {
 
   failed(upstream: number): void {
     this.release(upstream);
-    this.#requests.push(['probe', upstream]);
+    this.#tell(['probe', upstream]);
   }
 
   outOfPorts(upstream: number): void {
     this.release(upstream);
-    this.#requests.push(['ports', upstream]);
+    this.#tell(['ports', upstream]);
   }
 
   /** Gives places to the clients of this worker whose turn it is, and tells on when it is the turn of another's. */
@@ -193,7 +202,7 @@ export class SharedPicker implements Picker {
       this.#lock.release();
     }
     this.#settle();
-    if (tellOn) this.#requests.push(['room', name]);
+    if (tellOn) this.#tell(['room', name]);
     for (const [waiter, picked] of served) this.#grant(waiter, picked);
   }
 
@@ -305,6 +314,11 @@ export class SharedPicker implements Picker {
     this.serve(waiter.request.service);
   }
 
+  #tell(request: WorkerRequest): void {
+    if (this.#requests.length < mostRequests) this.#requests.push(request);
+    else this.stats.requestsDropped++;
+  }
+
   #grant({ timer, resolve }: Waiter, picked: Picked): void {
     timer.cancel();
     resolve(picked);
@@ -330,6 +344,6 @@ export class SharedPicker implements Picker {
     const full = this.#picker.isFull(name);
     if (full === this.#table.isFull(index)) return;
     this.#table.setFull(index, full);
-    this.#requests.push(['fullness', name]);
+    this.#tell(['fullness', name]);
   }
 }

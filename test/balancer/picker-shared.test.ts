@@ -222,6 +222,7 @@ test('clients that wait for a service that is removed are refused', async (t) =>
   node.configure();
   t.is(await node.outcome(2), 'refused');
   t.is(await node.ask(1, 3), 'refused');
+  t.is(node.clock.pending, 0, 'nobody looks for them any more');
 });
 
 test('a pick waits for the plan that belongs to the table, and gives up in time', async (t) => {
@@ -271,4 +272,14 @@ test('a failed connect gives the place back and has the server looked at; a plac
   t.is(await node.ask(1, 2), 'c1');
   node.pickers[0]!.release(1);
   t.is(node.pickers[0]!.stats.badReleases, 1);
+});
+
+test('what a supervisor that takes nothing is not told is counted, and does not pile up', async (t) => {
+  const node = new Node(topologyWith(undefined, queue));
+  const [picker] = node.pickers;
+  for (let failures = 0; failures < 8_200; failures++) picker!.failed(1);
+  t.is(picker!.stats.requestsDropped, 8);
+  t.is(await node.told('probe'), 8_192);
+  picker!.failed(1);
+  t.is(await node.told('probe'), 1, 'what comes later is told again');
 });
