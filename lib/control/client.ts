@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { formatEndpoint, type Endpoint } from '../address/index.ts';
 import { systemClock, type Clock } from '../clock/index.ts';
-import { HeadgateError } from '../errors/index.ts';
+import { HeadgateError, isHeadgateError } from '../errors/index.ts';
 import { clientHandshake } from './client-handshake.ts';
 import { connectTcp } from './connect-tcp.ts';
 import { Connection } from './connection.ts';
@@ -27,11 +27,14 @@ export interface ConnectControlOptions extends CommonOptions {
   readonly cluster: string;
   /** Our own name, told to the server. */
   readonly node: string;
+  /** Name of the node that has to answer; default: any node of the cluster may. */
+  readonly expectedNode?: string;
 }
 
 /**
  * Resolves when both ends have proved the key and the server has answered our hello. Rejects with
- * HEADGATE_CONTROL_REFUSED, _UNREACHABLE, _TIMEOUT, _KEY_MISMATCH, _CLUSTER_MISMATCH, _PROTOCOL, _BUSY or _CLOSED.
+ * HEADGATE_CONTROL_REFUSED, _UNREACHABLE, _TIMEOUT, _KEY_MISMATCH, _CLUSTER_MISMATCH, _NODE_MISMATCH, _PROTOCOL, _BUSY
+ * or _CLOSED.
  */
 export async function connectControl(options: ConnectControlOptions): Promise<ControlConnection> {
   const { endpoint, key, cluster, node } = options;
@@ -55,7 +58,7 @@ async function connect(
   target: Endpoint | string,
   name: string,
   identity: PeerIdentity,
-  options: CommonOptions,
+  options: CommonOptions & Pick<ConnectControlOptions, 'expectedNode'>,
   secure: (socket: Socket, limits: ControlLimits) => Promise<Socket>,
 ): Promise<ControlConnection> {
   const { clock = systemClock, timeoutMs, signal } = options;
@@ -80,11 +83,10 @@ async function connect(
     const stream = await secure(socket, limits);
     const connection = new Connection({ stream, name, clock, limits });
     const answer = await connection.hello(helloBody(identity), timeoutMs, (error) => refusal(name, error));
-    if (readHello(answer) === undefined) {
-      connection.abort('protocol', 'it did not answer the hello');
-      throw new HeadgateError('HEADGATE_CONTROL_PROTOCOL', `${name} did not say who it is`);
-    }
-    return connection;
+    const wrong = wrongAnswer(name, readHello(answer), options.expectedNode);
+    if (wrong === undefined) return connection;
+    connection.abort('protocol', wrong.message);
+    throw wrong;
   } catch (error) {
     socket.destroy();
     throw stopped ?? error;
@@ -92,6 +94,34 @@ async function connect(
     timer.cancel();
     signal?.removeEventListener('abort', abort);
   }
+}
+
+/** Why the answer to our hello is not the one of the node we want. */
+function wrongAnswer(
+  name: string,
+  answerer: PeerIdentity | undefined,
+  expected: string | undefined,
+): HeadgateError | undefined {
+  if (answerer === undefined)
+    return new HeadgateError('HEADGATE_CONTROL_PROTOCOL', `${name} did not say who it is`);
+  const { node } = answerer;
+  if (expected === undefined || node === expected) return undefined;
+  return new HeadgateError(
+    'HEADGATE_CONTROL_NODE_MISMATCH',
+    `${node} answers at ${name} instead of ${expected}`,
+    {
+      cure: `start ${expected}; if ${node} had this control port before, it keeps it until it is restarted`,
+      facts: { node, expected },
+    },
+  );
+}
+
+/** Whether an attempt failed because the node is not there: nothing listens at its control port, or another node does. */
+export function isNotThere(error: unknown): boolean {
+  return (
+    isHeadgateError(error, 'HEADGATE_CONTROL_REFUSED') ||
+    isHeadgateError(error, 'HEADGATE_CONTROL_NODE_MISMATCH')
+  );
 }
 
 function refusal(name: string, { code, message, cure }: WireError): HeadgateError {

@@ -7,6 +7,6 @@ export { ControlKey } from './key.ts';
 export { KeyRing, type ControlKeys } from './key-ring.ts';
 export { controlLimits, type ControlLimits } from './limits.ts';
 export { createControlServer, type BoundControlServer, type ControlServerOptions } from './server.ts';
-export { connectControl, connectLocal, type ConnectControlOptions } from './client.ts';
+export { connectControl, connectLocal, isNotThere, type ConnectControlOptions } from './client.ts';
 export { tryControlPort } from './listen.ts';
 export { connectTcp, type ConnectTcpOptions } from './connect-tcp.ts';

@@ -27,6 +27,10 @@ export const controlErrors = part({
     meaning: 'The control channel cannot listen, for another reason than a taken port or a foreign address.',
     cure: 'use a control port of 1024 or more, and a socket path of at most 107 bytes in a directory that exists and is yours',
   },
+  HEADGATE_CONTROL_NODE_MISMATCH: {
+    meaning: 'Another node of the cluster answers at the control port than the topology has there.',
+    cure: 'start the node that the topology has there; one that had this control port before keeps it until it is restarted',
+  },
   HEADGATE_CONTROL_PORT_TAKEN: {
     meaning: 'Another process listens on the port or socket of the control channel already.',
     cure: 'stop the other process, or give this node another port with control: in the topology',

@@ -199,6 +199,21 @@ test('a different cluster with the same key is refused with both names', async (
   t.is(server.stats().refusedProtocol, 1);
 });
 
+test('another node than the expected one is told as such, with both names and the cure', async (t) => {
+  const { server, endpoint } = await serve(t);
+  const error = await t.throwsAsync(join(t, endpoint, { expectedNode: 'b2' }), {
+    code: 'HEADGATE_CONTROL_NODE_MISMATCH',
+  });
+  t.regex(
+    describeError(error),
+    /^b1 answers at 127\.20\.0\.1:\d+ instead of b2; start b2; if b1 had this control port before, it keeps it/,
+  );
+  t.like(error, { facts: { node: 'b1', expected: 'b2' } });
+  await until(() => server.stats().open === 0, 'the connection to end');
+  const connection = await join(t, endpoint, { expectedNode: 'b1' });
+  t.is(await connection.request('ping', null, 10_000), null);
+});
+
 test.serial('an attempt can be given up at any stage and leaves nothing open', async (t) => {
   const { endpoint } = await serve(t);
   const quiet = await bareServer(t, () => undefined);
