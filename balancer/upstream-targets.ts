@@ -7,10 +7,11 @@ export function heartbeatTargets(upstreams: readonly PooledUpstream[]): readonly
   return upstreams.map(({ upstream, chatserver }) => ({ id: upstream.key, probe: targetProbe(chatserver) }));
 }
 
-function targetProbe({ address, controlPort, probe }: ChatServer): TargetProbe {
+function targetProbe({ name, address, controlPort, probe }: ChatServer): TargetProbe {
   const { host } = address;
   if (probe.kind === 'off') return { kind: 'off' };
-  if (probe.kind === 'headgate') return { kind: 'headgate', endpoint: { host, port: controlPort } };
+  if (probe.kind === 'headgate')
+    return { kind: 'headgate', node: name, endpoint: { host, port: controlPort } };
   const { send, expect } = probe;
   return {
     kind: 'tcp',

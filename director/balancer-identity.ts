@@ -7,6 +7,11 @@ export function balancerId({ name, host }: Pick<Balancer, 'name' | 'host'>): str
   return `${name}@${host}`;
 }
 
+/** The name in a balancer's identity. */
+export function nameOfId(id: string): string {
+  return id.slice(0, id.indexOf('@'));
+}
+
 /** Where a balancer takes a service's connections from directors. */
 export function serviceEndpoint(balancer: Balancer, service: Service): Endpoint {
   return { host: balancer.host, port: balancer.ports[service.name] ?? service.listen.port };
@@ -14,11 +19,11 @@ export function serviceEndpoint(balancer: Balancer, service: Service): Endpoint 
 
 /** How a balancer is asked whether it lives. A TCP probe without a port asks at its first service. */
 export function heartbeatTarget(balancer: Balancer, topology: Topology): HeartbeatTarget {
-  const { host, probe } = balancer;
+  const { name, host, probe } = balancer;
   const id = balancerId(balancer);
   if (probe.kind === 'off') return { id, probe };
   if (probe.kind === 'headgate')
-    return { id, probe: { ...probe, endpoint: { host, port: balancer.controlPort } } };
+    return { id, probe: { ...probe, node: name, endpoint: { host, port: balancer.controlPort } } };
   const { port, ...rest } = probe;
   const first = topology.services.find((service) => service.balancers.includes(balancer.name));
   if (port === undefined && first === undefined) return { id, probe: { kind: 'off' } };

@@ -5,7 +5,7 @@ import type { Heartbeats } from '../lib/heartbeat/index.ts';
 import { RateMeter, type TierContext, type TierNode, type TierStatus } from '../node/index.ts';
 import type { Director, Topology } from '../topology/index.ts';
 import { Alarms } from './alarms.ts';
-import { balancerId, heartbeatTarget } from './balancer-identity.ts';
+import { balancerId, heartbeatTarget, nameOfId } from './balancer-identity.ts';
 import { checkTopology } from './check-topology.ts';
 import { CompositePlane } from './composite-plane.ts';
 import { directorStatus } from './director-status.ts';
@@ -217,10 +217,7 @@ class DirectorNode implements TierNode {
     const present = new Set(this.#topology.balancers.map(balancerId));
     const known = new Set(this.#removed.map(({ id }) => id));
     const left = plane.memory.balancers.filter(({ id }) => !present.has(id) && !known.has(id));
-    this.#removed = [
-      ...this.#removed,
-      ...left.map(({ id, target }) => ({ id, name: id.slice(0, id.indexOf('@')), target })),
-    ];
+    this.#removed = [...this.#removed, ...left.map(({ id, target }) => ({ id, name: nameOfId(id), target }))];
     plane.expect(this.#hosts());
     this.#flowReports.relist();
   }

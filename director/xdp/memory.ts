@@ -1,5 +1,6 @@
 /** What an earlier process of this director left in the maps: names, health, and what ran. */
 import { formatEndpoint, parseEndpoint } from '../../lib/address/index.ts';
+import { nameOfId } from '../balancer-identity.ts';
 import { BalancerState, noBalancer, serviceLayout, type ForwardBalancer } from '../forward/index.ts';
 import type { PlaneMemory } from '../plane.ts';
 import type { DataPath } from './data-path.ts';
@@ -85,5 +86,9 @@ function ownersOf({ maps }: Pick<DataPath, 'maps'>, table: number): readonly num
 function targetOf({ name: id, probe, probePort }: Named): PlaneMemory['balancers'][number]['target'] {
   if (probe === 'off') return { id, probe: { kind: 'off' } };
   const endpoint = parseEndpoint(formatEndpoint({ host: hostOfId(id), port: probePort }));
-  return endpoint === undefined ? { id, probe: { kind: 'off' } } : { id, probe: { kind: probe, endpoint } };
+  if (endpoint === undefined) return { id, probe: { kind: 'off' } };
+  return {
+    id,
+    probe: probe === 'tcp' ? { kind: probe, endpoint } : { kind: probe, node: nameOfId(id), endpoint },
+  };
 }

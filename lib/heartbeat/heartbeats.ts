@@ -133,7 +133,7 @@ class Driver implements Heartbeats {
     if (probe.kind === 'tcp') return new TcpProbe(probe, this.#clock, report);
     const { identity, onConnection } = this.#options;
     const connected = (connection: ControlConnection): void => onConnection?.(id, connection);
-    return new HeadgateProbe(probe.endpoint, identity, this.#clock, report, connected);
+    return new HeadgateProbe(probe, identity, this.#clock, report, connected);
   }
 
   #forget(watched: Watched): void {
@@ -218,6 +218,7 @@ function sameProbe(one: TargetProbe, other: TargetProbe): boolean {
   if (one.kind !== other.kind) return false;
   if (one.kind === 'off' || other.kind === 'off') return true;
   if (one.endpoint.host !== other.endpoint.host || one.endpoint.port !== other.endpoint.port) return false;
+  if (one.kind === 'headgate' && other.kind === 'headgate') return one.node === other.node;
   if (one.kind !== 'tcp' || other.kind !== 'tcp') return true;
   return one.send === other.send && one.expect === other.expect;
 }

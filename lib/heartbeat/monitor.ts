@@ -35,6 +35,8 @@ export const reconnectsPerRound = 3;
  * | failed | again in 100 ms | miss | miss |
  * | closed by the other end | again in 100 ms | reconnects and beats at once; the fourth time in a round: miss, if a beat was outstanding | next beat opens another |
  *
+ * Refused: nothing listens there, or another node does. Either way the process that was there is gone.
+ *
  * Events of a beat that is not outstanding any more, or of a connection given up, change nothing: an answer that
  * comes late is not good. Time towards dead does not count while the monitor was late, while it suspects itself
  * (self-suspicion.ts), or while the target answers.

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../address/index.ts';
 import type { Clock } from '../clock/index.ts';
-import { connectControl, type ControlConnection, type ControlKeys } from '../control/index.ts';
+import { connectControl, isNotThere, type ControlConnection, type ControlKeys } from '../control/index.ts';
 import { isHeadgateError } from '../errors/index.ts';
 import { hearGeneration, withGeneration, type Generations } from './generations.ts';
 import type { Send } from './monitor.ts';
@@ -16,6 +16,12 @@ export interface ControlIdentity {
   readonly generations?: Generations;
 }
 
+/** Who has to answer, and where. */
+export interface HeadgateTarget {
+  readonly node: string;
+  readonly endpoint: Endpoint;
+}
+
 /** One connection in use, being made or made. */
 interface Line {
   readonly number: number;
@@ -25,7 +31,7 @@ interface Line {
 
 /** Beats a headgate node over one persistent control connection. */
 export class HeadgateProbe implements Probe {
-  readonly #endpoint: Endpoint;
+  readonly #target: HeadgateTarget;
   readonly #identity: ControlIdentity;
   readonly #clock: Clock;
   readonly #report: (event: ProbeEvent) => void;
@@ -33,13 +39,13 @@ export class HeadgateProbe implements Probe {
   #line: Line | undefined;
 
   constructor(
-    endpoint: Endpoint,
+    target: HeadgateTarget,
     identity: ControlIdentity,
     clock: Clock,
     report: (event: ProbeEvent) => void,
     connected: (connection: ControlConnection) => void = () => {},
   ) {
-    this.#endpoint = endpoint;
+    this.#target = target;
     this.#identity = identity;
     this.#clock = clock;
     this.#report = report;
@@ -75,13 +81,13 @@ export class HeadgateProbe implements Probe {
         withGeneration({ node }, generations),
         questionMs,
       );
-      hearGeneration(answer, { endpoint: this.#endpoint }, generations);
+      hearGeneration(answer, { endpoint: this.#target.endpoint }, generations);
       const reply = readReply(answer);
       if (reply === undefined) report({ type: 'failed', beat, why: 'its answer is not a heartbeat reply' });
       else report({ type: 'good', beat, reply });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      if (isHeadgateError(error, 'HEADGATE_CONTROL_REFUSED')) report({ type: 'refused', beat, why });
+      if (isNotThere(error)) report({ type: 'refused', beat, why });
       else if (!isHeadgateError(error, 'HEADGATE_CONTROL_CLOSED')) report({ type: 'failed', beat, why });
       // A connection that was there reports its end itself.
       else if (line.connection === undefined) report({ type: 'closed', connection: line.number, why });
@@ -94,7 +100,8 @@ export class HeadgateProbe implements Probe {
       key,
       cluster,
       node,
-      endpoint: this.#endpoint,
+      endpoint: this.#target.endpoint,
+      expectedNode: this.#target.node,
       timeoutMs: questionMs,
       clock: this.#clock,
       signal: line.controller.signal,

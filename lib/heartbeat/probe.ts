@@ -5,6 +5,7 @@ import type { HeartbeatReply } from './types.ts';
 export type ProbeEvent =
   /** `reply` is null when the target does not speak the heartbeat. */
   | { readonly type: 'good'; readonly beat: number; readonly reply: HeartbeatReply | null }
+  /** Nothing listens there, or another node does. */
   | { readonly type: 'refused'; readonly beat: number; readonly why: string }
   | { readonly type: 'failed'; readonly beat: number; readonly why: string }
   | { readonly type: 'closed'; readonly connection: number; readonly why: string }

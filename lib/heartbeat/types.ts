@@ -29,7 +29,8 @@ export type HealthState = 'unknown' | 'up' | 'down';
 
 /** How a target is asked. */
 export type TargetProbe =
-  | { readonly kind: 'headgate'; readonly endpoint: Endpoint }
+  /** Only an answer of this node counts. */
+  | { readonly kind: 'headgate'; readonly node: string; readonly endpoint: Endpoint }
   | { readonly kind: 'tcp'; readonly endpoint: Endpoint; readonly send?: string; readonly expect?: string }
   /** Not asked at all: always up. */
   | { readonly kind: 'off' };

@@ -81,7 +81,10 @@ test('chat servers are asked the way the topology says', (t) => {
   ];
   pool.apply(aTopology({ services: [aService({ chatservers: ['c1', 'c2', 'c3', 'c4'] })], chatservers }));
   t.deepEqual(heartbeatTargets(pool.upstreams()), [
-    { id: 'c1@127.50.2.1:7000', probe: { kind: 'headgate', endpoint: { host: '127.50.2.1', port: 7400 } } },
+    {
+      id: 'c1@127.50.2.1:7000',
+      probe: { kind: 'headgate', node: 'c1', endpoint: { host: '127.50.2.1', port: 7400 } },
+    },
     {
       id: 'c2@127.50.2.2:7000',
       probe: { kind: 'tcp', endpoint: { host: '127.50.2.2', port: 80 }, send: 'PING\r\n', expect: 'PONG' },

@@ -21,7 +21,8 @@ function beat(t: Teardown, { host, controlPort }: RunningChatServer, intervalMs 
     onChange: () => undefined,
   });
   t.teardown(() => heartbeats.close());
-  heartbeats.setTargets([{ id: 'c1', probe: { kind: 'headgate', endpoint: { host, port: controlPort } } }]);
+  const endpoint = { host, port: controlPort };
+  heartbeats.setTargets([{ id: 'c1', probe: { kind: 'headgate', node: 'c1', endpoint } }]);
   return heartbeats;
 }
 

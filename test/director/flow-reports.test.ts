@@ -26,7 +26,7 @@ test('reports come over the heartbeat connection to planes that want them, in fu
     onConnection: (id, connection) => reports.connected(id, connection),
   });
   t.teardown(() => beats.close());
-  beats.setTargets([{ id: 'b1@x', probe: { kind: 'headgate', endpoint } }]);
+  beats.setTargets([{ id: 'b1@x', probe: { kind: 'headgate', node: 'b1', endpoint } }]);
   await until(() => beats.health('b1@x')?.state === 'up', 'the balancer is up');
   t.is(publisher.stats().flowListings, 0, 'a plane without report() costs nothing');
 

@@ -40,6 +40,7 @@ test('each kind of probe becomes the target that asks so', (t) => {
     heartbeatTarget({ ...b1, ...change }, of).probe;
   t.deepEqual(probe({ controlPort: 7_500 }), {
     kind: 'headgate',
+    node: 'b1',
     endpoint: { host: '10.0.1.1', port: 7_500 },
   });
   t.deepEqual(probe({ probe: { kind: 'tcp', send: 'hi' }, ports: { chat: 9_100 } }), {

@@ -1,14 +1,23 @@
+import { connect } from 'node:net';
 import test from 'ava';
 import { createControlServer } from '../../../lib/control/index.ts';
 import { createResponder, type HeartbeatTarget } from '../../../lib/heartbeat/index.ts';
-import { deadEndpoint, descriptors, key, memoryLog, otherKey, serve } from '../control/helpers.ts';
+import {
+  bareServer,
+  deadEndpoint,
+  descriptors,
+  key,
+  memoryLog,
+  otherKey,
+  serve,
+} from '../control/helpers.ts';
 import { until } from '../../until.ts';
 import { draining, serving, spawnNode, watch, watchFakes } from './helpers.ts';
 
 const endpoint = { host: '127.20.1.1', port: 7400 };
 const target = (id: string, port = 7400): HeartbeatTarget => ({
   id,
-  probe: { kind: 'headgate', endpoint: { ...endpoint, port } },
+  probe: { kind: 'headgate', node: id, endpoint: { ...endpoint, port } },
 });
 const slow = { intervalMs: 600_000, misses: 3, rises: 2, deadAfterMs: 6_000_000 };
 const quick = { intervalMs: 100, misses: 3, rises: 2, deadAfterMs: 600_000 };
@@ -224,7 +233,7 @@ test('a real node is up, answers over one connection, and its announcement arriv
   let reply = serving;
   const responder = createResponder({ server, reply: () => reply, intervalMs: () => slow.intervalMs });
   const { beats, replies } = watch(t, { settings: slow });
-  beats.setTargets([{ id: 'b1', probe: { kind: 'headgate', endpoint: at } }]);
+  beats.setTargets([{ id: 'b1', probe: { kind: 'headgate', node: 'b1', endpoint: at } }]);
   await until(() => beats.health('b1')?.state === 'up', 'up');
   t.deepEqual(responder.beatingNodes(), ['d1']);
   reply = draining;
@@ -238,7 +247,7 @@ test('a real node is up, answers over one connection, and its announcement arriv
 test('a node added before it listens is up once it does', async (t) => {
   const at = await deadEndpoint();
   const { beats } = watch(t, { settings: slow });
-  beats.setTargets([{ id: 'b1', probe: { kind: 'headgate', endpoint: at } }]);
+  beats.setTargets([{ id: 'b1', probe: { kind: 'headgate', node: 'b1', endpoint: at } }]);
   await until(() => beats.health('b1')?.lastFailure !== '', 'a refusal');
   t.is(beats.health('b1')?.state, 'unknown');
   const server = createControlServer({ key, cluster: 'chat', node: 'b1', log: memoryLog().log });
@@ -252,17 +261,56 @@ test('a node added before it listens is up once it does', async (t) => {
 test('a node with another key stays unknown, and both key ids are told', async (t) => {
   const { endpoint: at } = await serve(t, { key: otherKey });
   const { beats, lines } = watch(t, { settings: slow });
-  beats.setTargets([{ id: 'b1', probe: { kind: 'headgate', endpoint: at } }]);
+  beats.setTargets([{ id: 'b1', probe: { kind: 'headgate', node: 'b1', endpoint: at } }]);
   await until(() => lines.length > 0, 'the line');
   t.true(lines[0]!.msg.startsWith(`b1 is not up yet: our key id is ${key.id}, the one of `));
   t.true(lines[0]!.msg.endsWith(` is ${otherKey.id}`));
+});
+
+test('another node at the control port of a target is not the target, and who answers is told', async (t) => {
+  const { server, endpoint: at } = await serve(t);
+  const responder = createResponder({ server, reply: () => serving, intervalMs: () => slow.intervalMs });
+  const connected: string[] = [];
+  const { beats, changes, lines } = watch(t, { settings: slow, onConnection: (id) => connected.push(id) });
+  beats.setTargets([{ id: 'b2', probe: { kind: 'headgate', node: 'b2', endpoint: at } }]);
+  // It is tried again and again, for b2 may start at any moment.
+  await until(() => server.stats().accepted > 2, 'some tries');
+  t.is(beats.health('b2')?.state, 'unknown');
+  t.regex(beats.health('b2')?.lastFailure ?? '', /^b1 answers at 127\.20\.0\.1:\d+ instead of b2$/);
+  t.regex(lines[0]!.msg, /^b2 is not up yet: b1 answers at /);
+  t.deepEqual([changes, connected, responder.beatingNodes()], [[], [], []]);
+  beats.setTargets([{ id: 'b2', probe: { kind: 'headgate', node: 'b1', endpoint: at } }]);
+  await until(() => beats.health('b2')?.state === 'up', 'the node that is there to be a new target');
+});
+
+test('a node in whose place another one answers is down and dead at once, as its process is gone', async (t) => {
+  const before = await serve(t);
+  const after = await serve(t, { node: 'b2' });
+  for (const { server } of [before, after])
+    createResponder({ server, reply: () => serving, intervalMs: () => slow.intervalMs });
+  let there = before.endpoint;
+  const at = await bareServer(t, (socket) => {
+    const onward = connect({ ...there });
+    onward.on('error', () => socket.destroy()).on('close', () => socket.destroy());
+    socket.on('close', () => onward.destroy());
+    socket.pipe(onward).pipe(socket);
+  });
+  const { beats, changes } = watch(t, { settings: slow });
+  beats.setTargets([{ id: 'b1', probe: { kind: 'headgate', node: 'b1', endpoint: at } }]);
+  await until(() => beats.health('b1')?.state === 'up', 'up');
+  there = after.endpoint;
+  await before.server.close();
+  await until(() => beats.health('b1')?.state === 'down', 'down');
+  t.like(beats.health('b1'), { dead: true, misses: 0 });
+  t.regex(beats.health('b1')?.lastFailure ?? '', /^b2 answers at /);
+  t.deepEqual(changes, ['b1: up', 'b1: down dead']);
 });
 
 test('a malformed answer is no good beat', async (t) => {
   const { server, endpoint: at } = await serve(t);
   server.handle('heartbeat', () => ({ fine: true }));
   const { beats } = watch(t, { settings: slow });
-  beats.setTargets([{ id: 'b1', probe: { kind: 'headgate', endpoint: at } }]);
+  beats.setTargets([{ id: 'b1', probe: { kind: 'headgate', node: 'b1', endpoint: at } }]);
   await until(() => beats.health('b1')?.lastFailure !== '', 'the failure');
   t.like(beats.health('b1'), { state: 'unknown', lastFailure: 'its answer is not a heartbeat reply' });
 });
@@ -270,7 +318,7 @@ test('a malformed answer is no good beat', async (t) => {
 test('a killed process is down and dead at once, long before the next beat is due', async (t) => {
   const { child, endpoint: at } = await spawnNode(t, '127.20.1.2');
   const { beats, changes } = watch(t, { settings: slow });
-  beats.setTargets([{ id: 'b1', probe: { kind: 'headgate', endpoint: at } }]);
+  beats.setTargets([{ id: 'b1', probe: { kind: 'headgate', node: 'b1', endpoint: at } }]);
   await until(() => beats.health('b1')?.state === 'up', 'up');
   child.kill('SIGKILL');
   await until(() => beats.health('b1')?.dead === true, 'dead');
@@ -281,7 +329,7 @@ test('a killed process is down and dead at once, long before the next beat is du
 test('a stopped process is down after three misses, up after two good beats, and dead when it is killed while stopped', async (t) => {
   const { child, endpoint: at } = await spawnNode(t, '127.20.1.3');
   const { beats, changes, lines } = watch(t, { settings: quick });
-  beats.setTargets([{ id: 'b1', probe: { kind: 'headgate', endpoint: at } }]);
+  beats.setTargets([{ id: 'b1', probe: { kind: 'headgate', node: 'b1', endpoint: at } }]);
   await until(() => beats.health('b1')?.state === 'up', 'up');
   child.kill('SIGSTOP');
   await until(() => beats.health('b1')?.state === 'down', 'down');
@@ -307,7 +355,7 @@ test.serial('heartbeats leave no descriptor behind, whatever state their targets
   beats.setTargets(
     [at, mute.endpoint, refusing].map((one, n) => ({
       id: `b${n}`,
-      probe: { kind: 'headgate', endpoint: one },
+      probe: { kind: 'headgate', node: 'b1', endpoint: one },
     })),
   );
   await until(() => beats.health('b0')?.state === 'up' && mute.server.stats().accepted > 2, 'some rounds');
