@@ -31,10 +31,11 @@ export async function openTopology(file: string, env: Readonly<NodeJS.ProcessEnv
 /** Connects to the control port of one node. */
 export function connectNode(
   { topology, key }: TopologyAccess,
-  { control }: NodeAddress,
+  { node, control }: NodeAddress,
 ): Promise<ControlConnection> {
   return connectControl({
     endpoint: control,
+    expectedNode: node,
     key,
     cluster: topology.cluster,
     node: askerName,

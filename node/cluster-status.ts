@@ -56,6 +56,7 @@ async function ask(
   try {
     const connection = await connectControl({
       endpoint: control,
+      expectedNode: node,
       key,
       cluster,
       node: askedBy,

@@ -25,7 +25,7 @@ export function peerEndpoints(topologies: readonly Topology[], self: Endpoint): 
 }
 
 /**
- * Compares with a peer: gives it ours when that is newer, and resolves with its own when that is newer. Rejects as
+ * Compares with the node at an endpoint, whichever it is, as a stamp is the cluster's and not a node's: gives it ours when that is newer, and resolves with its own when that is newer. Rejects as
  * connectControl and request do.
  */
 export async function exchange(

@@ -30,7 +30,15 @@ export interface SurveyedNode extends NodeAddress {
 }
 
 export function connectWith({ key, cluster, by }: ClusterAccess): ConnectNode {
-  return ({ control }) => connectControl({ endpoint: control, key, cluster, node: by, timeoutMs: askMs });
+  return ({ node, control }) =>
+    connectControl({
+      endpoint: control,
+      expectedNode: node,
+      key,
+      cluster,
+      node: by,
+      timeoutMs: askMs,
+    });
 }
 
 /** Identity of an address: a node that moved is another one. */

@@ -10,7 +10,7 @@ import { takeLoopbackBlock, type LoopbackBlock } from '../loopback-block.ts';
 import { isRunning, runProgram, startProgram, type Output } from '../processes.ts';
 import { Scope } from '../scope.ts';
 import { until } from '../until.ts';
-import { nodeStatus, statusOf, untilAgreed, untilState, viewsOf } from './cluster-view.ts';
+import { nodeStatus, statusOf, untilAgreed, untilState, untilStatus, viewsOf } from './cluster-view.ts';
 
 const scope = new Scope();
 let block: LoopbackBlock;
@@ -142,6 +142,32 @@ test.serial('a removed balancer keeps its people, and works on when it is put ba
   });
   t.is(b1.exit, undefined, 'it stays');
 });
+
+test.serial(
+  'a node that does not run is not taken for the one that has its control port still',
+  async (t) => {
+    await whole(t);
+    const host = block.address(31);
+    const c1 = { ...spec.chatservers['c1'], control: 7401 };
+    await cluster.rewrite({ ...spec, chatservers: { c1 } });
+    await cluster.node('c1').line(/control port is now \S+:7401/);
+    const c2 = { address: `${host}:7001`, control: 7400 };
+    await cluster.rewrite({ ...spec, chatservers: { c1, c2 } });
+    const why = `c1 answers at ${host}:7400 instead of c2`;
+    await untilStatus(
+      cluster,
+      (status) => {
+        const views = viewsOf(status, 'c2');
+        return views.length === 2 && views.every(({ lastFailure }) => lastFailure === why);
+      },
+      'both balancers to hear who answers for c2',
+    );
+    const status = await statusOf(cluster);
+    t.deepEqual([...new Set(viewsOf(status, 'c2').map(({ state }) => state))], ['unknown']);
+    t.regex(status.nodes.find(({ node }) => node === 'c2')?.problem ?? '', new RegExp(`^${why}; start c2`));
+    await untilState(cluster, 'c1', 'up');
+  },
+);
 
 test.serial('SIGHUP reads the topology again', async (t) => {
   await whole(t);

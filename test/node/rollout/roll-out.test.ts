@@ -137,6 +137,20 @@ test('removed nodes are told after the switch, added ones that run already take 
   await cluster.agreed(2, meaning(without).hash);
 });
 
+test('what answers under another name has staged nothing for the node that does not run', async (t) => {
+  const block = await takeLoopbackBlock(t);
+  const cluster = await startAgents(t, textOf(block));
+  // The process of b2 has the control port until it ends.
+  const renamed = textOf(block).replace('  b2:', '  b3:');
+  const events: RolloutEvent[] = [];
+  const { switched, skipped } = await cluster.apply(renamed, { onEvent: (event) => events.push(event) });
+  t.false(switched.includes('b3'));
+  t.true(skipped.includes('b3'));
+  const why = events.flatMap((event) => (event.kind === 'skipped' && event.node === 'b3' ? [event.why] : []));
+  t.regex(why.join(), /^does not answer: b2 answers at \S+:7400 instead of b3; start b3/);
+  await cluster.agreed(1, meaning(renamed).hash);
+});
+
 test('a staged topology whose applier falls silent is dropped when its lease is over', async (t) => {
   const block = await takeLoopbackBlock(t);
   const cluster = await startAgents(t, textOf(block));

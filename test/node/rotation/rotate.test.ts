@@ -302,6 +302,20 @@ test.serial(
   },
 );
 
+test.serial('a node that does not run has taken no step, whoever answers at its control port', async (t) => {
+  const keepers = await start(t);
+  const [b1] = [...keepers.nodes.values()].map(({ address }) => address);
+  const away: string[] = [];
+  await t.throwsAsync(
+    keepers.rotate({
+      nodes: [b1!, { ...b1!, node: 'b9' }],
+      onEvent: (event) => event.kind === 'away' && away.push(`${event.node}: ${event.why}`),
+    }),
+    { code: 'HEADGATE_ROTATION_WAITS', message: /b9 did not answer/ },
+  );
+  t.regex(away.join(), new RegExp(`^b9: ${b1!.node} answers at \\S+:7400 instead of b9; start b9`));
+});
+
 async function readSecretsOwn(keepers: Keepers) {
   return { presented: Buffer.from((await keepers.own()).trim(), 'hex') };
 }
