@@ -63,8 +63,16 @@ export function chatParts(context: TierContext, options: ChatServerOptions): Cha
     incarnation,
     topology,
     control,
-    connect: (endpoint) =>
-      connectControl({ endpoint, key, cluster: topology.cluster, node, timeoutMs: connectTimeoutMs, clock }),
+    connect: (peer, endpoint) =>
+      connectControl({
+        endpoint,
+        expectedNode: peer,
+        key,
+        cluster: topology.cluster,
+        node,
+        timeoutMs: connectTimeoutMs,
+        clock,
+      }),
     delivery: hall,
     people: () => hall.localPeople(),
     clock,

@@ -17,7 +17,7 @@ export const requestTimeoutMs = 5_000;
 export const firstRetryMs = 100;
 export const longestRetryMs = 2_000;
 
-/** A peer whose process is gone (its port refuses) or whose connection ended is given this long to come back. */
+/** A peer whose process is gone (its port refuses, or is another's) or whose connection ended is given this long to come back. */
 export const closedGraceMs = 2_000;
 
 /** How long the place in the stream of a silent peer is remembered, so that nothing is taken twice. */

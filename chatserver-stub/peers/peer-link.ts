@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Endpoint } from '../../lib/address/index.ts';
 import type { Clock, Timer } from '../../lib/clock/index.ts';
-import type { ControlConnection } from '../../lib/control/index.ts';
-import { describeError, HeadgateError, isHeadgateError } from '../../lib/errors/index.ts';
+import { isNotThere, type ControlConnection } from '../../lib/control/index.ts';
+import { describeError, HeadgateError } from '../../lib/errors/index.ts';
 import { Backoff } from '../backoff.ts';
 import type { ChatCounters } from '../counters.ts';
 import { converse } from './conversation.ts';
@@ -12,7 +12,7 @@ import { firstRetryMs, longestRetryMs, outboxLimits } from './peer-limits.ts';
 import { Waiter } from './waiter.ts';
 
 /** Opens a control connection to a peer. */
-export type PeerConnector = (endpoint: Endpoint) => Promise<ControlConnection>;
+export type PeerConnector = (node: string, endpoint: Endpoint) => Promise<ControlConnection>;
 
 export interface PeerLinkOptions {
   readonly node: string;
@@ -28,8 +28,8 @@ export interface PeerLinkOptions {
   readonly people: () => readonly PeerPerson[];
   /** False when the process that answered is one we already talk to, or ourselves. */
   readonly acceptable: (incarnation: string, link: PeerLink) => boolean;
-  /** How long a peer may be away before what waits for it is given up; `refused`: its port refuses. */
-  readonly graceMs: (refused: boolean) => number;
+  /** How long a peer may be away before what waits for it is given up; `gone`: its port refuses, or is another's. */
+  readonly graceMs: (gone: boolean) => number;
   /** How often an idle peer hears that we live. */
   readonly pingMs: () => number;
   readonly clock: Clock;
@@ -142,7 +142,7 @@ export class PeerLink {
   async #run(): Promise<void> {
     while (!this.#isClosed) {
       try {
-        const connection = await this.#options.connect(this.endpoint);
+        const connection = await this.#options.connect(this.node, this.endpoint);
         try {
           if (this.#isClosed) return;
           this.#connection = connection;
@@ -230,7 +230,7 @@ export class PeerLink {
       return;
     }
     this.#grace?.cancel();
-    const leftMs = this.#brokenMs + graceMs(isHeadgateError(error, 'HEADGATE_CONTROL_REFUSED')) - clock.now();
+    const leftMs = this.#brokenMs + graceMs(isNotThere(error)) - clock.now();
     this.#grace = clock.after(leftMs, () => this.#gone(), true);
   }
 

@@ -135,9 +135,9 @@ export class Peers {
       acceptable: (remote, link) =>
         remote !== incarnation &&
         ![...this.#links].some((other) => other !== link && other.remote === remote),
-      graceMs: (refused) => {
+      graceMs: (gone) => {
         const { deadAfterMs } = this.#topology.heartbeat;
-        return refused ? Math.min(closedGraceMs, deadAfterMs) : deadAfterMs;
+        return gone ? Math.min(closedGraceMs, deadAfterMs) : deadAfterMs;
       },
       pingMs: () => this.#topology.heartbeat.intervalMs,
       others: (others) => {

@@ -2,6 +2,7 @@ import test from 'ava';
 import type { ServerMessage } from '../../../chatserver-stub/index.ts';
 import { connectControl, type ControlConnection } from '../../../lib/control/index.ts';
 import { until } from '../../until.ts';
+import { serve } from '../../lib/control/helpers.ts';
 import type { Teardown } from '../../processes.ts';
 import {
   chatServerEntry,
@@ -165,6 +166,25 @@ test('a chat server whose process is gone is not waited for long', async (t) => 
   ann.send({ type: 'say', text: 'hello?', id: 1 });
   await ann.hears({ type: 'delivered', id: 1 });
   t.is(servers[0]!.node.status().counters['peerEventsLost'], 1);
+});
+
+test('another node at the control port of a chat server is not taken for it', async (t) => {
+  const host = '127.60.2.41';
+  const other = await serve(t, { key, node: 'c9', host });
+  let asked = 0;
+  other.server.handle('chat-hello', () => {
+    asked += 1;
+    return { incarnation: 'x', people: true, others: [] };
+  });
+  const [c1] = await startCluster(t, ['127.60.2.40']);
+  const own = chatServerEntry('c1', c1!.host, c1!.controlPort);
+  await c1!.node.apply(topologyOf([own, chatServerEntry('c2', host, other.endpoint.port)]));
+  await until(() => other.server.stats().accepted > 2, { describe: 'some tries' });
+  const ann = new Talker(t, c1!.endpoint);
+  await ann.login('ann');
+  ann.send({ type: 'say', text: 'alone', id: 1 });
+  await ann.hears({ type: 'delivered', id: 1 });
+  t.is(asked, 0);
 });
 
 test('chat servers with foreign probes are no peers', async (t) => {
