@@ -134,7 +134,7 @@ class NodeProcess {
     this.#address = this.#findAddress(topology)!;
     const server = createControlServer({ key, cluster: topology.cluster, node: name, log });
     this.#control = limitAdmin(server, adminMethods, this.#adminLimit);
-    this.#ports = new ControlPorts(this.#control);
+    this.#ports = new ControlPorts(this.#control, systemClock);
     this.#rollout = new RolloutAgent({
       source,
       node: name,
@@ -273,11 +273,15 @@ class NodeProcess {
       this.#removedCheck = undefined;
       this.#log.info(`${this.#name} is in the topology again`);
     }
-    if (!sameEndpoint(address.control, this.#address.control)) {
-      await this.#ports.listen(address.control);
+    if (sameEndpoint(address.control, this.#address.control)) {
+      this.#ports.stay();
+      return;
+    }
+    await this.#ports.move(address.control, (failure) => {
       this.#address = address;
       this.#log.info(`control port is now ${formatEndpoint(address.control)}`);
-    }
+      this.#rollout.overcame(failure);
+    });
   }
 
   #watchProcess(): void {
@@ -336,6 +340,7 @@ class NodeProcess {
     this.#watch?.close();
     this.#source.close();
     this.#removedCheck?.cancel();
+    this.#ports.stay();
     this.#troubleSamples?.cancel();
     await this.#rollout.close();
     await this.#keys.close();

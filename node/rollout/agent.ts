@@ -152,6 +152,11 @@ export class RolloutAgent {
     };
   }
 
+  /** What `apply` was rejected with is over: it works now. */
+  overcame(failure: unknown): void {
+    if (failure !== undefined && this.#applyProblem === describeError(failure)) this.#applyProblem = '';
+  }
+
   /** The node's own file was changed. */
   fileChanged(topology: Topology, text: string): void {
     void this.#inTurn(async () => {

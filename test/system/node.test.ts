@@ -169,6 +169,25 @@ test.serial(
   },
 );
 
+test.serial('a control port that is taken for a moment is used as soon as it is free', async (t) => {
+  await whole(t);
+  const b1 = cluster.node('b1');
+  const from = b1.nextLine;
+  const host = block.address(21);
+  const other = createServer().listen(7410, host);
+  t.teardown(() => other.close());
+  await once(other, 'listening');
+  const balancers = { ...spec.balancers, b1: { ...spec.balancers['b1'], control: 7410 } };
+  await cluster.rewrite({ ...spec, balancers });
+  await b1.line(/is not carried out whole: control port \S+:7410 is taken/, { from });
+  other.close();
+  await b1.line(/control port is now \S+:7410/, { from });
+  await untilState(cluster, 'b1', 'up');
+  t.is(nodeStatus(await statusOf(cluster), 'b1')?.rollout?.applyProblem, '');
+  await cluster.rewrite(spec);
+  await b1.line(/control port is now \S+:7400/, { from });
+});
+
 test.serial('SIGHUP reads the topology again', async (t) => {
   await whole(t);
   const d1 = cluster.node('d1');
