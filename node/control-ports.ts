@@ -1,7 +1,9 @@
-import { sameEndpoint, type Endpoint } from '../lib/address/index.ts';
+import { formatEndpoint, sameEndpoint, type Endpoint } from '../lib/address/index.ts';
 import type { Clock, Timer } from '../lib/clock/index.ts';
 import { tryControlPort, type ControlServer } from '../lib/control/index.ts';
+import { HeadgateError, isHeadgateError } from '../lib/errors/index.ts';
 import type { Topology } from '../topology/index.ts';
+import { controlEndpoints, type NodeAddress } from './control-endpoints.ts';
 import { newPlaces } from './new-endpoints.ts';
 
 /** How often a control port that could not be listened at is tried again, milliseconds. */
@@ -61,7 +63,13 @@ export class ControlPorts {
   /** Whether listen() could, as far as that can be told; rejects as it would. Nothing stays open. */
   async check(running: Topology, endpoint: Endpoint): Promise<void> {
     if (this.#has(endpoint)) return;
-    for (const place of newPlaces(running, [{ endpoint }])) await tryControlPort(place.endpoint);
+    try {
+      for (const place of newPlaces(running, [{ endpoint }])) await tryControlPort(place.endpoint);
+    } catch (error) {
+      const holder = controlEndpoints(running).find(({ control }) => sameEndpoint(control, endpoint));
+      if (holder === undefined || !isHeadgateError(error, 'HEADGATE_CONTROL_PORT_TAKEN')) throw error;
+      throw keptBy(holder);
+    }
   }
 
   async #attempt(move: Move, failure: unknown): Promise<void> {
@@ -81,4 +89,12 @@ export class ControlPorts {
   #has(endpoint: Endpoint): boolean {
     return this.#open.some((other) => sameEndpoint(other, endpoint));
   }
+}
+
+function keptBy({ node, control }: NodeAddress): HeadgateError {
+  return new HeadgateError(
+    'HEADGATE_CONTROL_PORT_TAKEN',
+    `control port ${formatEndpoint(control)} is that of ${node}, which keeps it until its process ends`,
+    { cure: `give this node a control port that no node has, or stop ${node} first`, facts: { node } },
+  );
 }

@@ -2,7 +2,6 @@
 import { endpointsOverlap, type Endpoint } from '../lib/address/index.ts';
 import { tryListening } from '../lib/relay/index.ts';
 import type { Topology } from '../topology/index.ts';
-import { controlEndpoints } from './control-endpoints.ts';
 
 /** A service and where a node would listen for it. */
 export interface ServicePlace {
@@ -11,8 +10,9 @@ export interface ServicePlace {
 }
 
 /**
- * Those of `wanted` that no node of the running topology has: this one listens there already, or the other gives it up
- * with the same switch. Pure.
+ * Those of `wanted` at which no node of the running topology takes clients: this one listens there already, or the other
+ * gives it up with the same switch. Control ports are not given up (ControlPorts), so one of another node is as good as
+ * new. Pure.
  */
 export function newPlaces<Place extends Pick<ServicePlace, 'endpoint'>>(
   running: Topology,
@@ -30,10 +30,9 @@ export async function tryNewPlaces(running: Topology, wanted: readonly ServicePl
   for (const place of newPlaces(running, wanted)) await tryListening(place);
 }
 
-/** Everything that nodes of a topology listen at. */
+/** Everywhere that nodes of a topology take clients. */
 function heldEndpoints(topology: Topology): readonly Endpoint[] {
   return [
-    ...controlEndpoints(topology).map(({ control }) => control),
     ...topology.chatservers.map(({ address }) => address),
     ...topology.services.flatMap(({ name, listen, balancers }) => [
       listen,

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { Endpoint } from '../../lib/address/index.ts';
 import { systemClock } from '../../lib/clock/index.ts';
 import { ControlKey, createControlServer } from '../../lib/control/index.ts';
-import { isHeadgateError } from '../../lib/errors/index.ts';
+import { describeError, isHeadgateError } from '../../lib/errors/index.ts';
 import { ControlPorts } from '../../node/control-ports.ts';
 import { memoryLog, serve } from '../lib/control/helpers.ts';
 import { takeLoopbackBlock } from '../loopback-block.ts';
@@ -36,6 +36,27 @@ test('a control port that is taken is found out before the switch; one of before
   const later = aTopology({ balancers: [aBalancer({ host, controlPort: 7_401 })] });
   await t.notThrowsAsync(ports.check(later, { host, port: 7_400 }));
   await t.notThrowsAsync(ports.listen({ host, port: 7_400 }));
+});
+
+test('a control port of another node that runs is refused, as it does not give it up with the switch', async (t) => {
+  const block = await takeLoopbackBlock(t);
+  const host = block.address(21);
+  const [b1, b2] = [7_401, 7_402].map((port) => ({ host, port })) as [Endpoint, Endpoint];
+  const { server } = await serve(t, { host });
+  const ports = new ControlPorts(server, systemClock);
+  await ports.listen(b1);
+  const taker = await taken(t, b2.host, b2.port);
+  const running = aTopology({
+    balancers: [b1, b2].map(({ port }, at) => aBalancer({ name: `b${at + 1}`, host, controlPort: port })),
+  });
+  const error = await t.throwsAsync(ports.check(running, b2));
+  t.true(isHeadgateError(error, 'HEADGATE_CONTROL_PORT_TAKEN'));
+  t.regex(
+    describeError(error),
+    /^control port \S+:7402 is that of b2, which keeps it until its process ends; give this node .* or stop b2 first$/,
+  );
+  await freed(taker);
+  await t.notThrowsAsync(ports.check(running, b2), 'b2 does not run');
 });
 
 async function taken(t: ExecutionContext, host: string, port: number): Promise<Server> {
