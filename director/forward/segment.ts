@@ -47,19 +47,25 @@ export function forwardSegment(
   const ended = entry.state === FlowState.Closing && table === 'unconfirmed';
   if (owner === undefined) {
     if (!isProxied(entry) || (begins && ended)) return begin(passage, begins);
-    if (begins) return pass(frame, 'passProxy');
+    if (begins) return pass(frame, 'passProxy', openedAgain(table, key, entry));
     return pass(frame, 'passProxy', [{ table, key, entry: afterSegment(entry, passage) }]);
   }
   const dead = owner.balancer.state === BalancerState.Dead;
   if (begins) {
     if (dead || ended) return begin(passage, begins);
-    return follow(passage, owner, entry.mode, [], 'forwardHit');
+    return follow(passage, owner, entry.mode, openedAgain(table, key, entry), 'forwardHit');
   }
   if (dead) {
     return (flags & TcpFlag.Rst) === 0 ? send(resetOf(frame, segment), 'resetDead') : drop(frame, 'dropDead');
   }
   const seen = afterSegment(entry, passage);
   return follow(passage, owner, entry.mode, [{ table, key, entry: seen }], 'forwardHit');
+}
+
+/** A SYN that follows a flow which was closing: its client may be back with the same port, and that has not ended. */
+function openedAgain(table: FlowTable, key: string, entry: FlowEntry): readonly FlowChange[] {
+  if (entry.state !== FlowState.Closing) return [];
+  return [{ table, key, entry: { ...entry, state: FlowState.Opening } }];
 }
 
 /** The entry after a segment that does not begin a connection. */

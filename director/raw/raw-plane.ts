@@ -376,8 +376,10 @@ export class RawPlane implements PacketPlane {
 
   #disown(key: string, balancer: number): void {
     const entry = this.#flows.find(key);
-    if (entry?.balancer === balancer && entry.mode === Mode.Tun && entry.state !== FlowState.Opening)
-      this.#flows.remove(key);
+    if (entry?.balancer !== balancer || entry.mode !== Mode.Tun) return;
+    if (entry.state !== FlowState.Opening) this.#flows.remove(key);
+    // Its client is back with the same port: followed, and evictable until that is confirmed.
+    else if (this.#flows.confirmed.has(key)) this.#flows.end(key);
   }
 
   /** Confirmed flows in tun of a service and balancer that its listing did not name. */

@@ -60,13 +60,17 @@ function noteCode(name: string, family: Family): asm.Code {
   ]);
 }
 
-/** Goes on for a SYN that follows the entry R9; to `begin` when an ended flow begins anew. Clobbers R1. */
+/**
+ * Goes on for a SYN that follows the entry R9, which opens again if it was closing; to `begin` when an ended flow begins anew.
+ * Clobbers R1.
+ */
 function followsCode(name: string): asm.Code {
   return asm.scope(name, [
     asm.loadField(R1, R9, flow.state),
     asm.jne.imm(R1, FlowState.Closing, 'yes'),
     asm.loadMem(R1, FP, Stack.Confirmed, 4),
     asm.jeq.imm(R1, 0, 'begin', 'whether a confirmed flow has ended its owner says'),
+    asm.storeImm(R9, flow.state.offset, FlowState.Opening, flow.state.size, 'its client may be back'),
     asm.label('yes'),
   ]);
 }

@@ -149,3 +149,33 @@ test('what the plane raw lacks is one line with its cure', (t) => {
     { reason: 'not permitted' },
   );
 });
+
+planeTest(
+  'in tun a balancer that ends a connection lets its client go on that is back with the same port',
+  async (t) => {
+    const { plane, say } = open(t);
+    await plane.apply(table(topology([balancer('b1', { host: '127.0.1.1' })], [chat])));
+    const find = () => plane.find('chat', { host: client, port: 1 });
+    const report = (word: 'confirmed' | 'disowned') =>
+      plane.report('b1@127.0.1.1', {
+        balancer: 'b1@127.0.1.1',
+        service: 'chat',
+        confirmed: [],
+        disowned: [],
+        listing: 'none',
+        [word]: [{ address: ipBytes(client), port: 1 }],
+      });
+    say(1, TcpFlag.Syn);
+    say(1, TcpFlag.Ack);
+    await until(() => find()?.state === 'established', 'the flow');
+    report('confirmed');
+    say(1, TcpFlag.Fin | TcpFlag.Ack);
+    await until(() => find()?.state === 'closing', 'its end');
+    say(1, TcpFlag.Syn);
+    await until(() => find()?.state === 'opening', 'the next connection');
+    report('disowned');
+    t.is(find()?.confirmed, false, 'nobody knows whether the client goes on');
+    report('confirmed');
+    t.is(find()?.confirmed, true);
+  },
+);

@@ -6,7 +6,6 @@ import {
   clientPort,
   Fin,
   flow4,
-  flow6,
   Rst,
   to4,
   to6,
@@ -97,11 +96,12 @@ export const proxyCases: readonly PacketCase[] = [
     },
   },
   {
-    title: 'a SYN with a confirmed proxied entry that is closing passes',
-    flows: [flow6('confirmed', entry({ ...proxyOwner, state: FlowState.Closing }))],
-    packet: to6(),
+    title: 'a SYN with a confirmed proxied entry that is closing passes, and opens it again',
+    flows: [flow4('confirmed', entry({ ...proxyOwner, state: FlowState.Closing }))],
+    packet: synOfDr,
     verdict: 'pass',
     counter: 'passProxy',
+    after: { ...at4, service: 0, table: 'confirmed', entry: opening },
   },
   {
     title: 'an entry of mode proxy that names a balancer is not guessed at',
