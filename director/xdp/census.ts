@@ -17,7 +17,7 @@ export interface CensusRule {
   readonly liveTicks: number;
   /** A proxied flow that the proxy does not have is over after this silence: until then it may not have accepted it yet. */
   readonly proxyTicks: number;
-  /** A closing flow of a balancer that cannot disown it is evictable after this silence. */
+  /** A flow that closes, or opened again and nothing came of it, is over after this silence if its balancer cannot disown it. */
   readonly closingTicks: number;
   /** An opening flow may become one for so long after its last packet: nothing that it refers to goes. */
   readonly openingTicks: number;
@@ -41,14 +41,14 @@ export interface Census {
   /** Entries of the table that evicts nothing. */
   readonly confirmed: number;
   readonly unconfirmed: number;
-  /** Live flows by index: confirmed ones, and others that are established and not silent for long. */
+  /** Live flows by index: confirmed ones, and others that are established or half-closed and not silent for long. */
   readonly byBalancer: ReadonlyMap<number, number>;
   readonly byService: ReadonlyMap<number, number>;
   /** Proxied flows among the confirmed. */
   readonly proxied: number;
-  /** Established, of balancers that cannot confirm. */
+  /** Established and live, of balancers that cannot confirm. */
   readonly promotable: readonly Collected[];
-  /** Confirmed and closing, silent, of balancers that cannot disown. */
+  /** Confirmed and over, of balancers that cannot disown. */
   readonly demotable: readonly Collected[];
   /** Proxied flows whose connection has ended, or never began. */
   readonly unproxied: readonly Collected[];
@@ -139,7 +139,11 @@ class Counter {
       if (list.length < mostCollected) list.push(keys.slice(at, at + flowKeyLayout.size));
     };
     const collect = (list: Collected[]): void => {
-      if (list.length < mostCollected) list.push({ key: keys.slice(at, at + flowKeyLayout.size), entry });
+      if (list.length >= mostCollected) return;
+      const { clientMac } = entry;
+      // The batch is reused by the next one, and the MAC address is a view of it.
+      const own = clientMac === undefined ? entry : { ...entry, clientMac: clientMac.slice() };
+      list.push({ key: keys.slice(at, at + flowKeyLayout.size), entry: own });
     };
     const silence = silentTicks(rule.tick, entry.lastSeen);
     if (entry.mode === Mode.Proxy) {
@@ -152,8 +156,11 @@ class Counter {
       return;
     }
     const speaks = rule.speaksForItself(balancer);
-    const isClosed = state === FlowState.Closing && silence > rule.closingTicks && !speaks;
-    const live = confirmed ? !isClosed : state === FlowState.Established && silence <= rule.liveTicks;
+    const isClosed = state !== FlowState.Established && silence > rule.closingTicks && !speaks;
+    const isEstablished = state === FlowState.Established && silence <= rule.liveTicks;
+    // Half-closed for all that is known: its balancer does not say when the other half ends.
+    const isHalfClosed = state === FlowState.Closing && !speaks && !isClosed;
+    const live = confirmed ? !isClosed : isEstablished || isHalfClosed;
     if (live) {
       add(census.byBalancer, balancer);
       add(census.byService, service);
@@ -163,7 +170,7 @@ class Counter {
     }
     if (!confirmed && !live && state === FlowState.Established && speaks) collect(census.stale);
     if (confirmed && isClosed) collect(census.demotable);
-    if (!confirmed && live && !speaks) collect(census.promotable);
+    if (!confirmed && isEstablished && !speaks) collect(census.promotable);
   }
 }
 

@@ -3,11 +3,11 @@ import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../lib/clock/index.ts';
 import { describeError } from '../../lib/errors/index.ts';
 import type { FlowSettings } from '../../topology/index.ts';
-import { FlowState, proxyOwner, tickShift } from '../forward/index.ts';
+import { FlowState, proxyOwner, tickShift, type FlowEntry } from '../forward/index.ts';
 import { takeCensus, takeCensusNow, type Census, type CensusRule, type Collected } from './census.ts';
 import { confirmFlows, disownFlows, type FlowTables } from './confirm.ts';
 import type { DataPathMaps } from './data-path.ts';
-import { decodeFlow, encodeFlow } from './encode.ts';
+import { decodeFlow } from './encode.ts';
 import type { Capacity } from './maps.ts';
 import { reclaimFlows } from './sweep.ts';
 
@@ -100,13 +100,16 @@ export class FlowKeeper {
   }
 
   #rule(): CensusRule {
-    const { rule, tick } = this.#options;
+    const { rule, tick, clock } = this.#options;
+    const ageMs = clock.now() - this.#startedMs;
+    // Nobody dates packets while no process runs, so until this one is old enough nothing is known to be silent for so long.
+    const silenceOf = (ms: number): number => (ageMs <= ms ? Infinity : ticksOf(ms));
     return {
       ...rule(),
       tick: tick(),
-      liveTicks: ticksOf(liveMs),
-      closingTicks: ticksOf(closingMs),
-      openingTicks: ticksOf(openingMs),
+      liveTicks: silenceOf(liveMs),
+      closingTicks: silenceOf(closingMs),
+      openingTicks: silenceOf(openingMs),
       proxyTicks: ticksOf(proxyMs),
     };
   }
@@ -169,7 +172,10 @@ export class FlowKeeper {
   #demote(flows: readonly Collected[]): void {
     const { maps } = this.#options.path;
     for (const { key, entry } of flows) {
-      maps.flows_new.update(key, encodeFlow(entry));
+      const value = maps.flows.peek(key);
+      // It may be in use again since the walk.
+      if (value === undefined || !isUntouched(decodeFlow(value), entry)) continue;
+      maps.flows_new.update(key, value);
       maps.flows.delete(key);
     }
   }
@@ -206,6 +212,11 @@ export class FlowKeeper {
       `the flow table is ${Math.floor(this.fill * 100)} % full: beyond it new connections are not sure to stay; raise flows.capacity`,
     );
   }
+}
+
+/** Whether no packet came since the walk. */
+function isUntouched(now: FlowEntry, seen: FlowEntry): boolean {
+  return now.state === seen.state && now.lastSeen === seen.lastSeen;
 }
 
 /** Removes what is still as the walk saw it: a client may be back with the same port since. */

@@ -47,3 +47,51 @@ kernelTest(
   },
   needs,
 );
+
+kernelTest(
+  'a connection that its client half-closed at once stays while bytes come, when its balancer is removed',
+  async (t) => {
+    await withDirector(async (director) => {
+      await startWith(director, 'b1');
+      director.send(5_000, Syn);
+      director.send(5_000, Ack);
+      // Before the first walk over the flows.
+      director.send(5_000, Fin | Ack);
+      // The answer is long: the client acknowledges what it gets.
+      const acknowledge = async (): Promise<void> => {
+        for (let round = 0; round < 20; round++) {
+          await director.wait(500);
+          t.deepEqual(director.send(5_000, Ack), sentTo('b1'));
+        }
+      };
+      await acknowledge();
+      await replace(director);
+      await acknowledge();
+      t.is(director.plane.stats().balancers['b1@10.0.1.1'], 1);
+      await director.wait(70_000, 250);
+      t.is(director.plane.stats().balancers['b1@10.0.1.1'], undefined, 'it is not waited for without end');
+      t.deepEqual(director.send(5_000, Ack), sentTo('b2'));
+    });
+  },
+  needs,
+);
+
+kernelTest(
+  'a connection that began while no director ran for long stays when its balancer is removed',
+  async (t) => {
+    await withDirector(async (director) => {
+      await startWith(director, 'b1');
+      await director.wait(3_000);
+      await director.kill();
+      await director.wait(120_000, 1_000);
+      t.deepEqual(director.send(5_000, Syn), sentTo('b1'));
+      t.deepEqual(director.send(5_000, Ack), sentTo('b1'));
+      await director.wait(1_000);
+      await startWith(director, 'b1');
+      await director.wait(30_000, 250);
+      await replace(director);
+      t.deepEqual(director.send(5_000, Ack), sentTo('b1'));
+    });
+  },
+  needs,
+);
