@@ -16,6 +16,7 @@ export const standingTexts = {
   'other-mode': 'does not take it in the mode that is in force',
   'behind-router': 'is behind a router, which dr cannot cross: use forwarding: tun',
   'no-way': "cannot be reached through the director's interface, or its MAC address is not known yet",
+  'no-index': "has no place in the director's maps until another balancer has left them",
 } as const;
 
 export type Standing = keyof typeof standingTexts;

@@ -27,6 +27,8 @@ export class KernelBalancers {
   readonly indices: Indices;
   readonly #options: KernelBalancersOptions;
   readonly #entries: Map<number, ForwardBalancer>;
+  /** Ids for which there was no index; they get no share of the clients. */
+  #overflow: ReadonlySet<string> = new Set();
 
   constructor(options: KernelBalancersOptions) {
     const { path, memory } = options;
@@ -43,7 +45,9 @@ export class KernelBalancers {
   /** Gives every balancer of these services an index; answers the ids for which there is none. */
   assign(services: readonly ServiceForwarding[], topology: Topology): readonly string[] {
     const ids = new Set(services.flatMap(({ balancers }) => balancers.map(({ id }) => id)));
-    return this.indices.assign(Array.from(ids, (id) => ({ name: id, ...probeOf(id, topology) })));
+    const overflow = this.indices.assign(Array.from(ids, (id) => ({ name: id, ...probeOf(id, topology) })));
+    this.#overflow = new Set(overflow);
+    return overflow;
   }
 
   /** First those that may get new flows, so that no table names what is not there; the others when no table does. */
@@ -81,6 +85,7 @@ export class KernelBalancers {
 
   /** What keeps packets from a balancer, whatever its health. */
   obstacle(id: string, mode: ServiceMode): Standing | undefined {
+    if (this.#overflow.has(id)) return 'no-index';
     const index = this.indices.indexOf(id);
     const mac = index === undefined ? undefined : this.#entries.get(index)?.mac;
     return obstacleOf(this.#way(id), this.#options.ifindex, mode, mac);

@@ -72,13 +72,16 @@ export async function beUp(director: SmallPlane, ...names: readonly string[]): P
   await director.wait(100);
 }
 
-/** A balancer confirms connections of the service chat. */
-export function confirm(director: SmallPlane, name: string, ports: readonly number[]): void {
-  director.plane.report(idOf(name), {
-    balancer: idOf(name),
-    service: 'chat',
-    confirmed: ports.map((port) => ({ address: ipBytes('192.0.2.1'), port })),
-    disowned: [],
-    listing: 'none',
-  });
+/** A balancer says of the service chat which connections it has; all of them in a full listing. */
+export function report(
+  director: SmallPlane,
+  name: string,
+  ports: readonly number[],
+  isListing = false,
+): void {
+  const balancer = idOf(name);
+  const base = { balancer, service: 'chat', confirmed: [], disowned: [] };
+  const confirmed = ports.map((port) => ({ address: ipBytes('192.0.2.1'), port }));
+  if (isListing) director.plane.report(balancer, { ...base, listing: 'begin' });
+  director.plane.report(balancer, { ...base, confirmed, listing: isListing ? 'end' : 'none' });
 }
