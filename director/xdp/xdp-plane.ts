@@ -14,7 +14,7 @@ import { HeadgateError } from '../../lib/errors/index.ts';
 import type { FlowReport } from '../../lib/flow-report/index.ts';
 import { ipBytes } from '../../lib/packet/index.ts';
 import type { Topology } from '../../topology/index.ts';
-import { flowKey, Mode, proxyOwner } from '../forward/index.ts';
+import { configLayout, flowKey, Mode, proxyOwner } from '../forward/index.ts';
 import { Bereaved } from '../bereaved.ts';
 import type { Standing } from '../eligibility.ts';
 import type { ServiceMode } from '../forwarding-mode.ts';
@@ -173,7 +173,9 @@ export class XdpPlane implements PacketPlane {
     const config = planeConfig(hashKey, wire, [host, ...this.#balancers.sources()]);
     const same = JSON.stringify([hashKey, wire, [...config.tunnelSource4], [...config.tunnelSource6]]);
     if (same === this.#configured) return;
-    this.#path.maps.config.update(0, encodeConfig(config, tick()));
+    // Whether the table is full is the flow keeper's to say, at its next walk.
+    const refuseNew = configLayout.get(this.#path.maps.config.lookup(0)!, 'refuseNew') !== 0;
+    this.#path.maps.config.update(0, encodeConfig({ ...config, refuseNew }, tick()));
     this.#configured = same;
   }
 
