@@ -64,11 +64,10 @@ export class DataPath {
   readonly capacity: Capacity;
   /** Whether maps and flows of an earlier process are used. */
   readonly adopted: boolean;
-  /** How the program is attached. */
-  readonly mode: 'native' | 'generic' | 'tcx';
-  readonly #directory: string;
+  readonly #options: DataPathOptions;
   readonly #collection: Collection<ReturnType<typeof spec>>;
-  readonly #link: Link;
+  #link: Link;
+  #mode: AttachMode;
   readonly #config: MappedMemory;
 
   private constructor(
@@ -78,12 +77,10 @@ export class DataPath {
   ) {
     this.capacity = options.capacity;
     this.adopted = adopted;
-    this.#directory = options.directory;
+    this.#options = options;
     this.#collection = collection;
     this.#link = attach(options, collection);
-    const attached = options.mode === 'tcx' ? 'tcx' : this.#link.mode;
-    this.mode = attached ?? readAbout(options.directory)?.mode ?? 'native';
-    if (attached !== undefined) writeMode(options.directory, attached);
+    this.#mode = modeOf(options, this.#link);
     this.#config = mapConfig(collection, this.#link);
   }
 
@@ -115,6 +112,20 @@ export class DataPath {
     return this.#collection.maps;
   }
 
+  /** How the program is attached. */
+  get mode(): AttachMode {
+    return this.#mode;
+  }
+
+  /** Puts the program on another interface: its own was made anew. Throws HEADGATE_BPF_LINK; then all is as before. */
+  moveTo(ifindex: number): void {
+    const options = { ...this.#options, ifindex };
+    const link = attach(options, this.#collection);
+    this.#link.close();
+    this.#link = link;
+    this.#mode = modeOf(options, link);
+  }
+
   /** Id of the program that the link runs now. */
   get programId(): number {
     return this.#link.info().programId;
@@ -133,8 +144,9 @@ export class DataPath {
   /** Takes the program off the interface and everything that is pinned away: flows are forgotten. Closes. */
   detach(): void {
     this.#link.detach();
-    for (const pin of readdirSync(this.#directory)) unlinkSync(join(this.#directory, pin));
-    rmdirSync(this.#directory);
+    const { directory } = this.#options;
+    for (const pin of readdirSync(directory)) unlinkSync(join(directory, pin));
+    rmdirSync(directory);
     this.close();
   }
 
@@ -200,6 +212,13 @@ function checkAbout(directory: string, capacity: Capacity): void {
       `their tables have ${about.capacity.tableSize} slots, not ${capacity.tableSize}`,
     );
   }
+}
+
+/** How a link is attached, which is noted for the next process. */
+function modeOf({ directory, mode }: DataPathOptions, link: Link): AttachMode {
+  const attached = mode === 'tcx' ? 'tcx' : link.mode;
+  if (attached !== undefined) writeMode(directory, attached);
+  return attached ?? readAbout(directory)?.mode ?? 'native';
 }
 
 type AttachMode = 'native' | 'generic' | 'tcx';

@@ -16,8 +16,8 @@ import type { Way, Ways } from './ways.ts';
 export interface KernelBalancersOptions {
   readonly path: Pick<DataPath, 'maps' | 'capacity'>;
   readonly ways: Ways;
-  /** Interface that packets leave by. */
-  readonly ifindex: number;
+  /** Interface that packets leave by, at present. */
+  readonly ifindex: () => number;
   /** What the maps hold. */
   readonly memory: Pick<KernelMemory, 'balancers' | 'entries'>;
 }
@@ -70,7 +70,8 @@ export class KernelBalancers {
   #write(index: number, id: string, state: BalancerState): void {
     const { path, ifindex } = this.#options;
     const before = this.#entries.get(index);
-    const entry = balancerEntry(id, this.indices.generationOf(index), state, this.#way(id), ifindex, before);
+    const generation = this.indices.generationOf(index);
+    const entry = balancerEntry(id, generation, state, this.#way(id), ifindex(), before);
     if (sameBalancer(before, entry)) return;
     path.maps.balancers.update(index, encodeBalancer(entry));
     this.#entries.set(index, entry);
@@ -88,7 +89,7 @@ export class KernelBalancers {
     if (this.#overflow.has(id)) return 'no-index';
     const index = this.indices.indexOf(id);
     const mac = index === undefined ? undefined : this.#entries.get(index)?.mac;
-    return obstacleOf(this.#way(id), this.#options.ifindex, mode, mac);
+    return obstacleOf(this.#way(id), this.#options.ifindex(), mode, mac);
   }
 
   /** Source addresses that the kernel would choose towards the balancers. */

@@ -125,6 +125,7 @@ function makePlane(context: PacketPlaneContext, path: DataPath, wire: Wire): Xdp
     plane = new XdpPlane({
       path,
       wire,
+      lookAtWire: () => wireOf(director),
       ways,
       host: director.host,
       topology,

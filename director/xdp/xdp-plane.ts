@@ -7,10 +7,11 @@
  *  balancers' reports ────────► flows            flow keeper ─► flows, free indices
  * ```
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Endpoint } from '../../lib/address/index.ts';
 import { every, type Clock, type Timer } from '../../lib/clock/index.ts';
-import { HeadgateError } from '../../lib/errors/index.ts';
+import { describeError, HeadgateError } from '../../lib/errors/index.ts';
 import type { FlowReport } from '../../lib/flow-report/index.ts';
 import { ipBytes } from '../../lib/packet/index.ts';
 import type { Topology } from '../../topology/index.ts';
@@ -43,6 +44,8 @@ import type { Ways, Wire } from './ways.ts';
 
 /** How often packets get another date. */
 const tickEveryMs = 100;
+/** How often the own interface is looked at. */
+const wireEveryMs = 1_000;
 /** How long a service that leaves `proxy` marks the packets of its sockets before new connections go another way. */
 const markMs = 250;
 
@@ -50,6 +53,8 @@ export interface XdpPlaneOptions {
   /** Owned by the plane from now on. */
   readonly path: DataPath;
   readonly wire: Wire;
+  /** The interface as it is now; throws while there is none. */
+  readonly lookAtWire: () => Wire;
   /** Owned by the plane from now on. */
   readonly ways: Ways;
   /** Address of the director: source of tunnel packets of its family. */
@@ -83,8 +88,14 @@ export class XdpPlane implements PacketPlane {
   readonly #bereaved: Bereaved<MapFlow>;
   readonly #counters: CounterView;
   readonly #ticking: Timer;
+  readonly #looking: Timer;
+  /** The last one known. */
+  #wire: Wire;
+  /** What kept the plane from the interface, as it was told. */
+  #wireTrouble = '';
   #topology: Topology;
   #table: ForwardingTable | undefined;
+  #hashKey: string | undefined;
   #configured = '';
   /** When the last table was in force. */
   #appliedMs = Infinity;
@@ -95,10 +106,11 @@ export class XdpPlane implements PacketPlane {
     const { path, clock, tick, ways, wire } = options;
     this.#options = options;
     this.#path = path;
+    this.#wire = wire;
     this.#topology = options.topology;
     const memory = readMemory(path);
     this.memory = memory.plane;
-    this.#balancers = new KernelBalancers({ path, ways, ifindex: wire.ifindex, memory });
+    this.#balancers = new KernelBalancers({ path, ways, ifindex: () => this.#wire.ifindex, memory });
     this.#services = new KernelServices({ path, memory, balancers: this.#balancers.indices });
     this.#known = { balancers: this.#balancers, services: this.#services };
     this.#reports = new ReportTaker(path);
@@ -112,6 +124,7 @@ export class XdpPlane implements PacketPlane {
     });
     path.setTick(tick());
     this.#ticking = every(clock, tickEveryMs, () => path.setTick(tick()), true);
+    this.#looking = every(clock, wireEveryMs, () => this.#lookAtWire(), true);
     this.#keeper = new FlowKeeper({
       path,
       settings: () => this.#topology.flows,
@@ -151,7 +164,8 @@ export class XdpPlane implements PacketPlane {
       ({ mode, listen }) => kernelModes.includes(mode) || (mode === 'proxy' && this.#services.knows(listen)),
     );
     const overflow = [...this.#services.assign(wanted), ...this.#balancers.assign(wanted, this.#topology)];
-    this.#configure(table);
+    this.#hashKey = table.hashKey;
+    this.#configure();
     this.#balancers.write(table, 'before tables');
     this.#writeEndpoints(wanted);
     const leaving = wanted.filter((service) => this.#leavesProxy(service));
@@ -168,8 +182,10 @@ export class XdpPlane implements PacketPlane {
     );
   }
 
-  #configure({ hashKey }: ForwardingTable): void {
-    const { wire, host, tick } = this.#options;
+  #configure(): void {
+    const { host, tick } = this.#options;
+    const [hashKey, wire] = [this.#hashKey, this.#wire];
+    if (hashKey === undefined) return;
     const config = planeConfig(hashKey, wire, [host, ...this.#balancers.sources()]);
     const same = JSON.stringify([hashKey, wire, [...config.tunnelSource4], [...config.tunnelSource6]]);
     if (same === this.#configured) return;
@@ -177,6 +193,41 @@ export class XdpPlane implements PacketPlane {
     const refuseNew = configLayout.get(this.#path.maps.config.lookup(0)!, 'refuseNew') !== 0;
     this.#path.maps.config.update(0, encodeConfig({ ...config, refuseNew }, tick()));
     this.#configured = same;
+  }
+
+  /**
+   * Follows the interface: a program that knows another MAC address than it has passes every packet by, and one that is made
+   * anew has no program.
+   */
+  #lookAtWire(): void {
+    const { log, lookAtWire } = this.#options;
+    try {
+      const wire = lookAtWire();
+      if (!isDeepStrictEqual(wire, this.#wire)) this.#changeWire(wire);
+      this.#configure();
+      this.#wireTrouble = '';
+    } catch (error) {
+      // The last known stays: an interface may be gone for a moment.
+      const trouble = describeError(error);
+      if (trouble !== this.#wireTrouble) log.warn(trouble);
+      this.#wireTrouble = trouble;
+    }
+  }
+
+  #changeWire(wire: Wire): void {
+    const { ifindex, native } = this.#wire;
+    if (wire.native !== native)
+      throw new HeadgateError('HEADGATE_XDP_INTERFACE', `${wire.name} is an interface of another kind now`, {
+        cure: 'restart the director: it needs another form of the program',
+      });
+    if (wire.ifindex !== ifindex) this.#path.moveTo(wire.ifindex);
+    this.#wire = wire;
+    this.#balancers.refresh();
+    const { name, mac, mtu } = wire;
+    this.#options.log.info(
+      { interface: name, mac, mtu },
+      `the interface ${name} has changed: packets follow it`,
+    );
   }
 
   /** Ways have changed: MAC addresses follow at once, and what is in the way is for the caller to ask. */
@@ -249,7 +300,7 @@ export class XdpPlane implements PacketPlane {
   }
 
   detail(): readonly PlaneDetail[] {
-    return planeDetail(this.#path, this.#options.wire.name, this.#keeper.census);
+    return planeDetail(this.#path, this.#wire.name, this.#keeper.census);
   }
 
   report(id: string, report: FlowReport): void {
@@ -292,6 +343,7 @@ export class XdpPlane implements PacketPlane {
     if (this.#closed) return;
     this.#closed = true;
     this.#ticking.cancel();
+    this.#looking.cancel();
     this.#keeper.close();
     this.#bereaved.close();
     this.#options.sender.close();

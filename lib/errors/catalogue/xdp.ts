@@ -9,7 +9,7 @@ export const xdpErrors = part({
   },
   HEADGATE_XDP_INTERFACE: {
     meaning:
-      'The interface that a director forwards packets on is missing, has no MAC address, or is loopback.',
+      'The interface that a director forwards packets on is missing, has no MAC address, is loopback, or is of another kind than at its start.',
     cure: 'name an interface of this machine under directors.NAME.interface, or use forwarding: proxy',
   },
   HEADGATE_XDP_CAPACITY: {

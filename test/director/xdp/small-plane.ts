@@ -175,6 +175,7 @@ export class SmallPlane {
   #kind(): PacketPlaneKind {
     const { directory, ifindex, clock, onNotice } = this.#options;
     const sources = new Map<string, string>();
+    const wire = { ifindex, name: 'hg-xdp-a', mac: ownMac, mtu: 1_500, native: false };
     return {
       name: 'xdp',
       modes: kernelModes,
@@ -185,7 +186,8 @@ export class SmallPlane {
       open: ({ director, topology, tier, proxied }) =>
         (this.#plane = new XdpPlane({
           path: DataPath.open({ directory, ifindex, mode: 'generic', capacity }),
-          wire: { ifindex, name: 'hg-xdp-a', mac: ownMac, mtu: 1_500, native: false },
+          wire,
+          lookAtWire: () => wire,
           ways: {
             set: (hosts) => {
               for (const host of hosts) sources.set(host, director.host);
