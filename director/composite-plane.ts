@@ -1,13 +1,13 @@
 /**
- * Several planes as one: each service runs in the plane of its mode. A service that leaves `proxy` keeps its listener for a
- * moment, for the connections that are just beginning, unless the other plane wants the VIP to itself; one that comes to it
- * has its listener before its packets.
+ * Several planes as one: each service runs in the plane of its mode. A service is known by where it listens: its name may
+ * change. One that leaves `proxy` keeps its listener for a moment, for the connections that are just beginning, unless the
+ * other plane wants the VIP to itself; one that comes to it has its listener before its packets.
  */
-import type { Endpoint } from '../lib/address/index.ts';
+import { formatEndpoint, sameEndpoint, type Endpoint } from '../lib/address/index.ts';
 import type { Clock, Timer } from '../lib/clock/index.ts';
 import { describeError, HeadgateError } from '../lib/errors/index.ts';
 import type { FlowReport } from '../lib/flow-report/index.ts';
-import type { ForwardingTable } from './forwarding-table.ts';
+import type { ForwardingTable, ServiceForwarding } from './forwarding-table.ts';
 import type { PacketPlane, PacketPlaneKind } from './packet-planes.ts';
 import type {
   Flow,
@@ -39,12 +39,13 @@ export class CompositePlane implements ForwardingPlane {
   readonly name = 'composite';
   readonly #options: CompositePlaneOptions;
   readonly #open = new Map<PacketPlaneKind, PacketPlane>();
-  /** Services that left `proxy` and still listen. */
-  readonly #lingering = new Map<string, ForwardingTable['services'][number]>();
+  /** Services that left `proxy` and still listen, by where. */
+  readonly #lingering = new Map<string, ServiceForwarding>();
   #timer: Timer | undefined;
   #table: ForwardingTable | undefined;
   /** The last table that every plane has heard of. */
   #applied: ForwardingTable | undefined;
+  /** Where services in mode `proxy` listen. */
   #inProxy: ReadonlySet<string> = new Set();
   #closed = false;
 
@@ -124,29 +125,29 @@ export class CompositePlane implements ForwardingPlane {
     };
   }
 
-  #isIn(kind: PacketPlaneKind, name: string, table: ForwardingTable | undefined): boolean {
-    const service = table?.services.find((one) => one.name === name);
+  #isIn(kind: PacketPlaneKind, { listen }: ServiceForwarding, table: ForwardingTable | undefined): boolean {
+    const service = table?.services.find((one) => sameEndpoint(one.listen, listen));
     return service !== undefined && service.mode !== 'proxy' && this.#options.kindOf(service.mode) === kind;
   }
 
   #leaves(kind: PacketPlaneKind, table: ForwardingTable): boolean {
     return (this.#applied?.services ?? []).some(
-      ({ name }) => this.#isIn(kind, name, this.#applied) && !this.#isIn(kind, name, table),
+      (service) => this.#isIn(kind, service, this.#applied) && !this.#isIn(kind, service, table),
     );
   }
 
   /** The table of a plane without the services that only come to it. */
   #staying(kind: PacketPlaneKind, table: ForwardingTable): ForwardingTable {
     const own = this.#planeTable(kind, table);
-    return { ...own, services: own.services.filter(({ name }) => this.#isIn(kind, name, this.#applied)) };
+    return { ...own, services: own.services.filter((service) => this.#isIn(kind, service, this.#applied)) };
   }
 
   #tellOfComers(table: ForwardingTable): void {
     for (const [kind, plane] of this.#open) {
       const comers = table.services.filter(
-        ({ name }) => this.#inProxy.has(name) && this.#isIn(kind, name, table),
+        (service) => this.#inProxy.has(formatEndpoint(service.listen)) && this.#isIn(kind, service, table),
       );
-      if (comers.length > 0) plane.comingFromProxy?.(comers.map(({ name }) => name));
+      if (comers.length > 0) plane.comingFromProxy?.(comers.map(({ listen }) => listen));
     }
   }
 
@@ -156,19 +157,20 @@ export class CompositePlane implements ForwardingPlane {
   }
 
   #linger(table: ForwardingTable): void {
+    const left = new Set(this.#lingering.keys());
     for (const service of table.services) {
-      if (service.mode === 'proxy') this.#lingering.delete(service.name);
-      else if (this.#options.kindOf(service.mode)?.takesVip === true) this.#lingering.delete(service.name);
-      else if (this.#inProxy.has(service.name)) {
-        this.#lingering.set(service.name, service);
+      const at = formatEndpoint(service.listen);
+      if (service.mode === 'proxy' || this.#options.kindOf(service.mode)?.takesVip === true) continue;
+      if (this.#inProxy.has(at)) {
         this.#timer?.cancel();
         this.#timer = this.#options.clock.after(lingerMs, () => this.#endLingering(), true);
-      } else if (this.#lingering.has(service.name)) this.#lingering.set(service.name, service);
+      } else if (!left.has(at)) continue;
+      this.#lingering.set(at, service);
+      left.delete(at);
     }
-    for (const name of this.#lingering.keys()) {
-      if (!table.services.some((service) => service.name === name)) this.#lingering.delete(name);
-    }
-    this.#inProxy = new Set(table.services.flatMap(({ name, mode }) => (mode === 'proxy' ? [name] : [])));
+    for (const at of left) this.#lingering.delete(at);
+    const proxied = table.services.filter(({ mode }) => mode === 'proxy');
+    this.#inProxy = new Set(proxied.map(({ listen }) => formatEndpoint(listen)));
   }
 
   #endLingering(): void {

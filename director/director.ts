@@ -110,7 +110,7 @@ class DirectorNode implements TierNode {
             director,
             topology: this.#topology,
             tier: context,
-            proxied: (service) => proxy.clients(service),
+            proxied: (listen) => proxy.clients(listen),
             onChange: () => this.#refreshSoon(),
           }),
         ),

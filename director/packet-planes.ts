@@ -14,7 +14,7 @@ export interface PacketPlane extends ForwardingPlane {
   obstacle(balancer: string, mode: ServiceMode): Standing | undefined;
   setTopology(topology: Topology): void;
   /** These services come from `proxy` with the next table: connections of the proxy's are not this plane's. */
-  comingFromProxy?(services: readonly string[]): void;
+  comingFromProxy?(listens: readonly Endpoint[]): void;
 }
 
 /** What a packet plane is started with. */
@@ -22,8 +22,8 @@ export interface PacketPlaneContext {
   readonly director: Director;
   readonly topology: Topology;
   readonly tier: Pick<TierContext, 'clock' | 'log'>;
-  /** Clients connected through the proxy to a service now; undefined when the proxy does not listen for it. */
-  readonly proxied: (service: string) => readonly Endpoint[] | undefined;
+  /** TCP ends of those connected through the proxy to an endpoint now; undefined when the proxy does not listen there. */
+  readonly proxied: (listen: Endpoint) => readonly Endpoint[] | undefined;
   /** What is in the way of packets may have changed. */
   readonly onChange: () => void;
 }

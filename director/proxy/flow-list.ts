@@ -1,17 +1,24 @@
-import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
+import { formatEndpoint, sameEndpoint, type Endpoint } from '../../lib/address/index.ts';
 import type { RelayClient } from '../../lib/relay/index.ts';
 import type { Flow } from '../plane.ts';
 
+interface ProxiedFlow {
+  readonly client: RelayClient;
+  /** Where it came to. */
+  readonly listen: Endpoint | undefined;
+  balancer: string | undefined;
+}
+
 /** The connections of a proxy plane and the balancers they are on, from the first connect to the end. */
 export class FlowList {
-  readonly #flows = new Map<number, { readonly client: RelayClient; balancer: string | undefined }>();
+  readonly #flows = new Map<number, ProxiedFlow>();
   readonly #byBalancer = new Map<string, number>();
   readonly #byService = new Map<string, number>();
 
   /** Notes a client before its first destination; false when it is known already (a retry). */
-  begin(client: RelayClient): boolean {
+  begin(client: RelayClient, listen: Endpoint | undefined): boolean {
     if (this.#flows.has(client.id)) return false;
-    this.#flows.set(client.id, { client, balancer: undefined });
+    this.#flows.set(client.id, { client, listen, balancer: undefined });
     add(this.#byService, client.service, 1);
     return true;
   }
@@ -55,10 +62,10 @@ export class FlowList {
     return undefined;
   }
 
-  /** Clients of a service, from their first connect to their end. */
-  clientsOf(service: string): Endpoint[] {
-    return [...this.#flows.values()].flatMap(({ client }) =>
-      client.service === service ? [client.source] : [],
+  /** TCP ends of those that came to an endpoint, whatever its service was called then, from their first connect to their end. */
+  clientsAt(listen: Endpoint): Endpoint[] {
+    return [...this.#flows.values()].flatMap(({ client, listen: own }) =>
+      own !== undefined && sameEndpoint(own, listen) ? [client.peer] : [],
     );
   }
 

@@ -1,3 +1,4 @@
+import { sameEndpoint, type Endpoint } from '../../lib/address/index.ts';
 import type { Relay, RelayListener } from '../../lib/relay/index.ts';
 import { planListeners, type ListenerState } from './listener-plan.ts';
 import { listenSpec } from './relay-settings.ts';
@@ -40,9 +41,9 @@ export class Listeners {
     return failures;
   }
 
-  /** Whether a service listens. */
-  has(service: string): boolean {
-    return this.#open.has(service);
+  /** Whether a service listens at an endpoint. */
+  isAt(listen: Endpoint): boolean {
+    return [...this.#open.values()].some(({ state }) => sameEndpoint(state.listen, listen));
   }
 
   async closeAll(): Promise<void> {

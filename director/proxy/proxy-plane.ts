@@ -116,10 +116,10 @@ export class ProxyPlane implements ForwardingPlane {
     return [{ plane: 'proxy' }];
   }
 
-  /** Clients connected to a service now; undefined when it does not listen for it. */
-  clients(service: string): readonly Endpoint[] | undefined {
-    const clients = this.#router.flows.clientsOf(service);
-    return clients.length > 0 || this.#listeners.has(service) ? clients : undefined;
+  /** TCP ends of those connected to an endpoint now; undefined when it does not listen there. */
+  clients(listen: Endpoint): readonly Endpoint[] | undefined {
+    const clients = this.#router.flows.clientsAt(listen);
+    return clients.length > 0 || this.#listeners.isAt(listen) ? clients : undefined;
   }
 
   drain(): Promise<void> {

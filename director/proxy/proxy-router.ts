@@ -48,8 +48,8 @@ export class ProxyRouter implements Router {
   }
 
   route(client: RelayClient, tried: readonly string[]): Destination | null {
-    if (this.flows.begin(client)) this.#add(client.service, 'accepted');
     const service = this.#services.get(client.service);
+    if (this.flows.begin(client, service?.listen)) this.#add(client.service, 'accepted');
     if (service === undefined) return null;
     const slot = this.#slots.slot(this.#hashKey, client.source, service.maglev.size);
     const balancer = pickBalancer(service, slot, tried);

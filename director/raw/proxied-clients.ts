@@ -1,5 +1,5 @@
-/** Whose packets are the proxy's: a service that came from there goes on with its connections. */
-import type { Endpoint } from '../../lib/address/index.ts';
+/** Whose packets are the proxy's: a service that came from there, whatever its name, goes on with its connections. */
+import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
 import type { Clock } from '../../lib/clock/index.ts';
 import { ipBytes } from '../../lib/packet/index.ts';
 import { flowKey, keyText } from '../forward/index.ts';
@@ -10,29 +10,30 @@ const settleMs = 3_000;
 
 export class ProxiedClients {
   readonly #clock: Clock;
-  readonly #ask: (service: string) => readonly Endpoint[] | undefined;
-  /** When a service left the proxy. */
+  readonly #ask: (listen: Endpoint) => readonly Endpoint[] | undefined;
+  /** When a service left the proxy, by where it listens. */
   readonly #left = new Map<string, number>();
   /** Keys of flows, by index of the service. */
   readonly #keys = new Map<number, ReadonlySet<string>>();
 
-  constructor(clock: Clock, ask: (service: string) => readonly Endpoint[] | undefined) {
+  constructor(clock: Clock, ask: (listen: Endpoint) => readonly Endpoint[] | undefined) {
     this.#clock = clock;
     this.#ask = ask;
   }
 
   /** These services leave the proxy now. */
-  leave(services: readonly string[]): void {
-    for (const service of services) this.#left.set(service, this.#clock.now());
+  leave(listens: readonly Endpoint[]): void {
+    for (const listen of listens) this.#left.set(formatEndpoint(listen), this.#clock.now());
   }
 
   /** Asks the proxy again, for services that came from there. */
-  look(services: Iterable<RawService>): void {
+  look(services: Iterable<Pick<RawService, 'index' | 'listen'>>): void {
     this.#keys.clear();
-    for (const { name, index } of services) {
-      if (!this.#left.has(name)) continue;
-      const clients = this.#ask(name) ?? [];
-      if (clients.length === 0 && !this.#settles(name)) this.#left.delete(name);
+    for (const { index, listen } of services) {
+      const at = formatEndpoint(listen);
+      if (!this.#left.has(at)) continue;
+      const clients = this.#ask(listen) ?? [];
+      if (clients.length === 0 && !this.#settles(at)) this.#left.delete(at);
       this.#keys.set(
         index,
         new Set(clients.map(({ host, port }) => keyText(flowKey(ipBytes(host), port, index)))),
@@ -41,12 +42,13 @@ export class ProxiedClients {
   }
 
   /** Whether a packet without a flow, which is no SYN, may be the proxy's. */
-  has({ name, index }: RawService, key: string): boolean {
-    return this.#keys.get(index)?.has(key) === true || this.#settles(name);
+  has({ index, listen }: Pick<RawService, 'index' | 'listen'>, key: string): boolean {
+    if (this.#left.size === 0) return false;
+    return this.#keys.get(index)?.has(key) === true || this.#settles(formatEndpoint(listen));
   }
 
-  #settles(service: string): boolean {
-    const left = this.#left.get(service);
+  #settles(at: string): boolean {
+    const left = this.#left.get(at);
     return left !== undefined && this.#clock.now() - left < settleMs;
   }
 }

@@ -46,8 +46,8 @@ export interface RawPlaneOptions {
   readonly onFull?: 'maglev' | 'refuse';
   /** Default 5,000. */
   readonly resetsPerSecond?: number;
-  /** Clients connected through the proxy to a service now: their packets are the kernel's. Default: nobody. */
-  readonly proxied?: (service: string) => readonly Endpoint[] | undefined;
+  /** TCP ends of those connected through the proxy to an endpoint now: their packets are the kernel's. Default: nobody. */
+  readonly proxied?: (listen: Endpoint) => readonly Endpoint[] | undefined;
   /** Mode of a service; undefined: it is not this plane's. Default: what the table says, if that is one of ours. */
   readonly modeOf?: (service: ServiceForwarding) => RawMode | undefined;
 }
@@ -172,8 +172,8 @@ export class RawPlane implements PacketPlane {
     return undefined;
   }
 
-  comingFromProxy(services: readonly string[]): void {
-    this.#proxied.leave(services);
+  comingFromProxy(listens: readonly Endpoint[]): void {
+    this.#proxied.leave(listens);
   }
 
   apply(table: ForwardingTable): Promise<void> {

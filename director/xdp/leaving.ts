@@ -33,17 +33,17 @@ function wantedIndices({ balancers, services }: KnownIndices, table: ForwardingT
   };
 }
 
-/** `proxied`: clients connected through the proxy to a service now. */
+/** `proxied`: those connected through the proxy to an endpoint now. */
 export function censusRule(
   known: KnownIndices,
   table: ForwardingTable | undefined,
-  proxied: (service: string) => readonly Endpoint[] | undefined,
+  proxied: (listen: Endpoint) => readonly Endpoint[] | undefined,
 ): Omit<CensusRule, 'tick' | 'liveTicks' | 'closingTicks' | 'openingTicks' | 'proxyTicks'> {
   const { balancers, services } = known;
   const text = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
   const proxiedKeys = new Map(
     services.named().map(({ index, service }) => {
-      const clients = proxied(service.name) ?? [];
+      const clients = proxied(service.listen) ?? [];
       return [index, new Set(clients.map(({ host, port }) => text(flowKey(ipBytes(host), port, index))))];
     }),
   );

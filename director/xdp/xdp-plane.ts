@@ -66,8 +66,8 @@ export interface XdpPlaneOptions {
   readonly tick: () => number;
   /** Lets others run between the steps of long work. */
   readonly pause: () => Promise<void>;
-  /** Clients connected through the proxy to a service now; undefined when the proxy does not listen for it. */
-  readonly proxied: (service: string) => readonly Endpoint[] | undefined;
+  /** TCP ends of those connected through the proxy to an endpoint now; undefined when the proxy does not listen there. */
+  readonly proxied: (listen: Endpoint) => readonly Endpoint[] | undefined;
   /** Sends what clients of dead balancers are told. Owned by the plane from now on. */
   readonly sender: PacketSender;
   /** From 0 (included) to 1. */
@@ -246,8 +246,10 @@ export class XdpPlane implements PacketPlane {
   }
 
   /** Whether packets of sockets of the proxy are still to reach it when this table is in force. */
-  #leavesProxy({ name, mode, listen }: ServiceForwarding): boolean {
-    return mode !== 'proxy' && this.#options.proxied(name) !== undefined && this.#services.isProxied(listen);
+  #leavesProxy({ mode, listen }: ServiceForwarding): boolean {
+    return (
+      mode !== 'proxy' && this.#options.proxied(listen) !== undefined && this.#services.isProxied(listen)
+    );
   }
 
   /**
@@ -264,7 +266,7 @@ export class XdpPlane implements PacketPlane {
     for (const service of leaving) {
       const index = this.#services.indexOf(service);
       if (index === undefined) continue;
-      const clients = this.#options.proxied(service.name) ?? [];
+      const clients = this.#options.proxied(service.listen) ?? [];
       const keys = clients.map(({ host, port }) => flowKey(ipBytes(host), port, index));
       confirmFlows(this.#path, proxyOwner, keys, this.#options.tick());
     }

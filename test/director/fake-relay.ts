@@ -1,3 +1,4 @@
+import type { Endpoint } from '../../lib/address/index.ts';
 import { HeadgateError } from '../../lib/errors/index.ts';
 import type {
   CreateRelay,
@@ -70,16 +71,16 @@ export class FakeRelay implements Relay {
     };
   }
 
-  /** A client connects; resolves with the connection, or why there is none. */
-  async connect(service: string, port: number): Promise<Connection | EndReason> {
+  /** A client connects, for another one if a PROXY header names it; resolves with the connection, or why there is none. */
+  async connect(service: string, port: number, header?: Endpoint): Promise<Connection | EndReason> {
     const spec = [...this.listening.values()].find((one) => one.service === service);
     if (spec === undefined) throw new Error(`nothing listens for ${service}`);
     if (this.connections.size >= this.limit) {
       this.#stats.refusedFull++;
       return 'closed';
     }
-    const source = { host: '192.0.2.1', port };
-    const ends = { source, peer: source, destination: spec.endpoint };
+    const peer = { host: '192.0.2.1', port };
+    const ends = { source: header ?? peer, peer, destination: spec.endpoint };
     const client = { id: this.#next++, service, forwarded: false, ...ends };
     this.#stats.accepted++;
     const tried: string[] = [];
