@@ -25,6 +25,8 @@ export class Flows {
   readonly #onGone: (key: string) => void;
   readonly #byBalancer = new Map<number, number>();
   readonly #byService = new Map<number, number>();
+  /** Entries of every state. */
+  readonly #entries = { balancer: new Map<number, number>(), service: new Map<number, number>() };
   #live = 0;
   #evicted = 0;
 
@@ -58,6 +60,16 @@ export class Flows {
   /** Established flows of a service. */
   ofService(index: number): number {
     return this.#byService.get(index) ?? 0;
+  }
+
+  /** Whether any entry refers to a balancer: handshakes under way and ended flows too. */
+  holdsBalancer(index: number): boolean {
+    return this.#entries.balancer.has(index);
+  }
+
+  /** Whether any entry refers to a service. */
+  holdsService(index: number): boolean {
+    return this.#entries.service.has(index);
   }
 
   find(key: string): FlowEntry | undefined {
@@ -127,9 +139,12 @@ export class Flows {
     return true;
   }
 
-  /** What is opening or has ended is no connection. */
   #count(table: FlowTable, key: string, entry: FlowEntry | undefined, by: number): void {
-    if (entry === undefined || (table === 'unconfirmed' && entry.state !== FlowState.Established)) return;
+    if (entry === undefined) return;
+    add(this.#entries.balancer, entry.balancer, by);
+    add(this.#entries.service, serviceOf(key), by);
+    // What is opening or has ended is no connection.
+    if (table === 'unconfirmed' && entry.state !== FlowState.Established) return;
     this.#live += by;
     add(this.#byBalancer, entry.balancer, by);
     add(this.#byService, serviceOf(key), by);

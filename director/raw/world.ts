@@ -94,29 +94,33 @@ class Indices {
 
 export class Worlds {
   readonly #ground: Ground;
-  readonly #flows: Pick<Flows, 'confirmed' | 'unconfirmed' | 'ofBalancer' | 'ofService'>;
+  readonly #flows: Pick<Flows, 'confirmed' | 'unconfirmed' | 'holdsBalancer' | 'holdsService'>;
   readonly #serviceIndices = new Indices();
   readonly #balancerIndices = new Indices();
   #services: ReadonlyMap<number, RawService> = new Map();
 
-  constructor(ground: Ground, flows: Pick<Flows, 'confirmed' | 'unconfirmed' | 'ofBalancer' | 'ofService'>) {
+  constructor(
+    ground: Ground,
+    flows: Pick<Flows, 'confirmed' | 'unconfirmed' | 'holdsBalancer' | 'holdsService'>,
+  ) {
     this.#ground = ground;
     this.#flows = flows;
   }
 
   /** The world after `table`, whose services of other modes are somebody else's. */
   next(table: ForwardingTable, modeOf: (service: ServiceForwarding) => RawMode | undefined): World {
+    // A service that listens elsewhere is another one, whatever its name: flows know their VIP by its index.
     const ours = table.services.flatMap((service) => {
       const mode = modeOf(service);
-      return mode === undefined ? [] : [{ service, mode, id: serviceId(service) }];
+      return mode === undefined ? [] : [{ service, mode, id: formatEndpoint(service.listen) }];
     });
     const balancerIds = new Set([
       ...ours.flatMap(({ service }) => service.balancers.map(({ id }) => id)),
       ...table.removed,
     ]);
     const wanted = new Set(ours.map(({ id }) => id));
-    this.#balancerIndices.keepOnly((index, id) => balancerIds.has(id) || this.#flows.ofBalancer(index) > 0);
-    this.#serviceIndices.keepOnly((index, id) => wanted.has(id) || this.#flows.ofService(index) > 0);
+    this.#balancerIndices.keepOnly((index, id) => balancerIds.has(id) || this.#flows.holdsBalancer(index));
+    this.#serviceIndices.keepOnly((index, id) => wanted.has(id) || this.#flows.holdsService(index));
 
     const eligible = new Set(ours.flatMap(({ service }) => service.owners.map(({ id }) => id)));
     const indexOf = new Map([...balancerIds].map((id) => [id, this.#balancerIndices.indexOf(id)]));
@@ -130,9 +134,7 @@ export class Worlds {
       const index = this.#serviceIndices.indexOf(id);
       // Balancers that left this service keep their endpoint as long as they have flows.
       const endpoints = new Map(
-        [...(before.get(index)?.endpoints ?? [])].filter(
-          ([balancer]) => this.#flows.ofBalancer(balancer) > 0,
-        ),
+        [...(before.get(index)?.endpoints ?? [])].filter(([balancer]) => this.#flows.holdsBalancer(balancer)),
       );
       const vip = { address: ipBytes(service.listen.host), port: service.listen.port };
       for (const { id: balancer, endpoint } of service.balancers) {
@@ -150,11 +152,6 @@ export class Worlds {
     }
     for (const [index, service] of before) {
       if (services.has(index) || !this.#serviceIndices.names().has(index)) continue;
-      // Another service may have taken the VIP: then packets find that one.
-      if (
-        [...services.values()].some(({ listen }) => formatEndpoint(listen) === formatEndpoint(service.listen))
-      )
-        continue;
       services.set(index, { ...service, removed: true });
       const mode = service.mode === 'tun' ? Mode.Tun : Mode.Dr;
       forwardServices.push({ index, ...service.vip, mode, slots: Uint16Array.of(noBalancer) });
@@ -201,11 +198,6 @@ export class Worlds {
       ? undefined
       : 'is of another address family than the VIP';
   }
-}
-
-/** A service that listens elsewhere is another one: flows know their VIP by its index. */
-function serviceId({ name, listen }: ServiceForwarding): string {
-  return `${name} ${formatEndpoint(listen)}`;
 }
 
 function slotsOf({ maglev, owners }: ServiceForwarding, indexOf: (id: string) => number): Uint16Array {

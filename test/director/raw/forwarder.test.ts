@@ -57,8 +57,11 @@ function scene({ mode = 'fullnat', ports = 100, refuseWhenFull = false, ...rest 
   const apply = (
     state: TableState = {},
     services = [service('chat', { listen: { host: vip, port: 9000 } })],
+    names = nodes.map(({ name }) => name),
+    as = mode,
   ) => {
-    const world = worlds.next(table(topology(nodes, services), state), () => mode);
+    const present = nodes.filter(({ name }) => names.includes(name));
+    const world = worlds.next(table(topology(present, services), state), () => as);
     forwarder.setWorld(world);
     return world;
   };
@@ -278,6 +281,33 @@ test('a service that left the table keeps its flows and gets no new ones', (t) =
   apply({ removed: ['b1@10.0.1.1', 'b2@10.0.1.2'] }, []);
   t.deepEqual(fromClient(1, Ack, 1_000, 5_000), [`${own}:${port} > ${host}:9000 ACK 1000 5000`]);
   t.regex(fromClient(2, Syn, 7)[0] ?? '', /RST/);
+});
+
+test('a service that gets another name keeps its flows', (t) => {
+  const { connect, fromClient, apply } = scene();
+  const { host, port } = connect(1_234);
+  const world = apply({}, [service('talk', { listen: { host: vip, port: 9000 } })]);
+  t.deepEqual(fromClient(1_234, Ack, 1_000, 5_000, 'hello'), [
+    `${own}:${port} > ${host}:9000 ACK 1000 5000 hello`,
+  ]);
+  t.deepEqual(
+    [...world.byIndex.values()].map(({ name }) => name),
+    ['talk'],
+  );
+});
+
+test('a handshake under way with a balancer that is removed comes to its end, and then its index is free', (t) => {
+  const { fromClient, fromServer, apply, flows } = scene();
+  const [line = ''] = fromClient(1_234, Syn, 999);
+  const host = hosts.find((one) => line.includes(one))!;
+  const [gone, other] = host === hosts[0] ? ['b1', 'b2'] : ['b2', 'b1'];
+  apply({ removed: [`${gone}@${host}`] }, undefined, [other]);
+  apply({}, undefined, [other]);
+  fromServer(host, 24_000, Syn | Ack, 4_999, 1_000);
+  t.deepEqual(fromClient(1_234, Ack, 1_000, 5_000), [`${own}:24000 > ${host}:9000 ACK 1000 5000`]);
+  fromServer(host, 24_000, Rst, 5_000);
+  for (const key of flows.unconfirmed.keys()) flows.remove(key);
+  t.deepEqual([...apply({}, undefined, [other]).balancers.values()].length, 1);
 });
 
 test('tun: packets travel inside others, cut so that they fit, and nothing seen here confirms', (t) => {
