@@ -24,6 +24,8 @@ export interface Binding extends Route {
   /** Last acknowledgment number of the balancer. */
   serverAck: number | undefined;
   clientFin: boolean;
+  /** Acknowledges a FIN of the client that lay too far ahead to be believed; undefined: there was none. */
+  clientFinAck: number | undefined;
   serverFin: boolean;
   /** It cannot be evicted. */
   held: boolean;
@@ -98,6 +100,7 @@ export class Bindings {
       serverNext: 0,
       serverAck: undefined,
       clientFin: false,
+      clientFinAck: undefined,
       serverFin: false,
       held: false,
       ended: false,
@@ -141,6 +144,15 @@ export class Bindings {
   /** Evictable flows, by endpoint, least recently used first. */
   *evictable(): Generator<Iterable<Binding>, void> {
     for (const pool of this.#pools.values()) yield pool.evictable.values();
+  }
+
+  /** Forgets endpoints towards which no port is in use, when the last one has rested. */
+  tidy(tick: number): void {
+    for (const [key, { used, freed }] of this.#pools) {
+      const last = freed.at(-1);
+      if (used.size === 0 && (last === undefined || elapsed(tick, last.tick) > this.#options.restTicks))
+        this.#pools.delete(key);
+    }
   }
 
   #pool(balancer: End): Pool {

@@ -180,7 +180,11 @@ export class Forwarder {
     const entry = changed ?? flows.find(key);
     if (entry?.mode === Mode.Tun) {
       this.add(outcome.counter);
-      if (begins) this.serviceCounts(service.index).accepted++;
+      if (begins) {
+        this.serviceCounts(service.index).accepted++;
+        // Its earlier flow may have been fullnat: what is late of that is not this one's.
+        bindings.release(key, tick);
+      }
       flows.apply(outcome.changes);
       const to = this.#world!.state.balancers[balancer]!.address;
       return this.#options.send(outcome.packet.slice(ethernetLayout.size), to);

@@ -401,6 +401,7 @@ export class RawPlane implements PacketPlane {
     const idleTicks = ticksOf(this.#idleMs);
     const { confirmed } = this.#capacity;
     this.#proxied.look(this.#world?.byIndex.values() ?? []);
+    this.#bindings.tidy(tick);
     for (const key of outlived(this.#flows, this.#bindings, tick, ticksOf(lingerMs))) this.#flows.remove(key);
     for (const key of reclaimable(this.#flows, this.#bindings, confirmed, tick, idleTicks))
       this.#flows.remove(key);

@@ -28,6 +28,8 @@ export function seeClient(binding: Binding, bytes: Uint8Array, packet: TcpPacket
     has(TcpFlag.Ack) && serverFirst !== undefined && within(acknowledgment, serverFirst, serverNext);
   const near = serverAck !== undefined && within(sequence, serverAck, (serverAck + windowMost) >>> 0);
   if (has(TcpFlag.Fin) && near) binding.clientFin = true;
+  // So much may be under way: it is believed when the balancer has it.
+  else if (has(TcpFlag.Fin)) binding.clientFinAck = (sequence + packet.end - packet.payloadAt + 1) >>> 0;
   const reset = has(TcpFlag.Rst) && (near || !binding.held);
   return { proven, ended: reset || (binding.clientFin && binding.serverFin) };
 }
@@ -45,7 +47,10 @@ export function seeServer(binding: Binding, bytes: Uint8Array, packet: TcpPacket
   } else if (!within(next, (binding.serverNext - 0x7fff_ffff) >>> 0, binding.serverNext)) {
     binding.serverNext = next;
   }
-  if (has(TcpFlag.Ack)) binding.serverAck = acknowledgment;
+  if (has(TcpFlag.Ack)) {
+    binding.serverAck = acknowledgment;
+    if (acknowledgment === binding.clientFinAck) binding.clientFin = true;
+  }
   if (has(TcpFlag.Fin)) binding.serverFin = true;
   return { proven: false, ended: has(TcpFlag.Rst) || (binding.clientFin && binding.serverFin) };
 }

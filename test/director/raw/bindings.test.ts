@@ -106,3 +106,17 @@ test('the flow that is silent longest makes room', (t) => {
   bind('c');
   t.deepEqual(evicted, ['b']);
 });
+
+test('an endpoint towards which no port is in use is forgotten when the last one has rested', (t) => {
+  const { bindings, bind } = world(2);
+  const endpoints = () => [...bindings.evictable()].length;
+  bindings.hold(bind('a')!, true);
+  bindings.tidy(1_000);
+  t.is(endpoints(), 1);
+  bindings.release('a', 1_000);
+  bindings.tidy(1_010);
+  t.is(endpoints(), 1);
+  bindings.tidy(1_011);
+  t.is(endpoints(), 0);
+  t.is(bind('b', 0, 1_012)?.port, 24_000);
+});

@@ -155,6 +155,18 @@ test('a half-closed flow stays held; when both have sent FIN it becomes evictabl
   t.is(forwarder.count('forwardNew'), 2);
 });
 
+test('a FIN with more than 1 MiB before it on the way is believed when the balancer has it', (t) => {
+  const { connect, fromClient, fromServer, flows, bindings } = scene();
+  const { host, port } = connect(1_234);
+  const end = 1_000 + 2 * 1_048_576;
+  fromClient(1_234, Fin | Ack, end, 5_000);
+  fromServer(host, port, Fin | Ack, 5_000, end);
+  t.is(flows.confirmed.size, 1, 'it may be forged');
+  fromServer(host, port, Ack, 5_001, end + 1);
+  t.is(flows.live, 0);
+  t.false(bindings.answer({ address: ipBytes(host), port: 9000 }, port)!.held);
+});
+
 test('the RST of a balancer ends a flow, that of a client only where its number fits', (t) => {
   const { connect, fromClient, fromServer, flows } = scene();
   const one = connect(1);
@@ -321,6 +333,21 @@ test('tun: packets travel inside others, cut so that they fit, and nothing seen 
   t.true(sent.length >= 4);
   t.true(sent.every(({ length }) => length <= 1_500));
   t.deepEqual([flows.confirmed.size, flows.live], [0, 1]);
+});
+
+test("tun: what is late of a client's earlier flow in fullnat does not touch the present one", (t) => {
+  const { connect, fromClient, fromServer, apply, flows } = scene();
+  const { host, port } = connect(1_234);
+  fromClient(1_234, Fin | Ack, 1_000, 5_000);
+  fromServer(host, port, Fin | Ack, 5_000, 1_001);
+  apply({}, undefined, undefined, 'tun');
+  fromClient(1_234, Syn, 70_000);
+  fromClient(1_234, Ack, 70_001, 90_000);
+  const [key] = [...flows.unconfirmed.keys()];
+  t.true(flows.confirm(key!));
+  // The last ACK of the earlier one was lost.
+  fromServer(host, port, Fin | Ack, 5_000, 1_001);
+  t.is(flows.confirmed.size, 1);
 });
 
 test('what has ended or never opened goes after its time; confirmed flows only when the table is nearly full and they are silent', (t) => {
