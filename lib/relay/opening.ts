@@ -37,12 +37,13 @@ export abstract class Opening implements Closable {
     this.books = books;
     this.spec = spec;
     this.#startedMs = books.clock.now();
-    const { service, forwarded } = spec;
+    const { service, vip, forwarded } = spec;
     const { endpoints } = books;
     const end = forwarded ? endpoints.withSharedHost(peer) : peer;
     this.#client = {
       id: books.begin(),
       service,
+      vip,
       source: end,
       peer: end,
       forwarded,

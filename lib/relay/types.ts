@@ -26,6 +26,8 @@ export interface ListenSpec {
   /** Name of the service; one listener per name and endpoint. */
   readonly service: string;
   readonly endpoint: Endpoint;
+  /** What its clients connect to, `host:port`, wherever this listener is; each keeps it. Default: it does not matter. */
+  readonly vip?: string | undefined;
   /** Length of the accept queue. */
   readonly backlog: number;
   /** Share the port with other processes (SO_REUSEPORT; Linux only). */
@@ -39,13 +41,18 @@ export interface ListenSpec {
 }
 
 /** What of a listener may change while it listens. */
-export type ListenSettings = Pick<ListenSpec, 'acceptProxy' | 'forwarders' | 'allowFrom' | 'settings'>;
+export type ListenSettings = Pick<
+  ListenSpec,
+  'vip' | 'acceptProxy' | 'forwarders' | 'allowFrom' | 'settings'
+>;
 
 /** One accepted connection, before it has a destination. */
 export interface RelayClient {
   /** Unique in this relay. */
   readonly id: number;
   readonly service: string;
+  /** `vip` of its listener when it was accepted. */
+  readonly vip?: string | undefined;
   /** The client: from the PROXY header when one was accepted, else the TCP peer. */
   readonly source: Endpoint;
   /** The other end of the TCP connection, whatever a header says. */

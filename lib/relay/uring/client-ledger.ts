@@ -2,7 +2,7 @@ import { addressBytes, addressText, type Endpoint } from '../../address/index.ts
 import type { RelayClient } from '../types.ts';
 
 /** What many clients have in common. */
-type Common = Pick<RelayClient, 'service' | 'forwarded' | 'destination'>;
+type Common = Pick<RelayClient, 'service' | 'vip' | 'forwarded' | 'destination'>;
 
 /** Of one row: source, then peer, each 16 bytes of address and 2 of port. */
 const addressRoom = 16;
@@ -56,11 +56,13 @@ export class ClientLedger {
     return { host: addressText(this.#ends, at), port };
   }
 
-  #commonOf({ service, forwarded, destination }: RelayClient): Common {
+  #commonOf({ service, vip, forwarded, destination }: RelayClient): Common {
     const known = this.#known.get(destination);
-    const found = known?.find((one) => one.service === service && one.forwarded === forwarded);
+    const found = known?.find(
+      (one) => one.service === service && one.vip === vip && one.forwarded === forwarded,
+    );
     if (found !== undefined) return found;
-    const common = { service, forwarded, destination };
+    const common = { service, vip, forwarded, destination };
     if (this.#knownCount < mostCommon) {
       this.#knownCount++;
       if (known === undefined) this.#known.set(destination, [common]);

@@ -93,6 +93,26 @@ export const update = test.macro<[Engine]>({
   },
 });
 
+export const keepsVip = test.macro<[Engine]>({
+  title: (_, { name }) =>
+    `${name}: a client keeps the VIP that its listener had when it was accepted, to its end`,
+  async exec(t, engine) {
+    const lab = await Lab.start(t, engine, { spec: { vip: '192.0.2.9:1' } });
+    const [before] = await lab.pair();
+    lab.listener.update({ vip: '192.0.2.9:2', acceptProxy: [], settings });
+    const [after] = await lab.pair();
+    t.deepEqual(
+      lab.router.routed.map(({ vip }) => vip),
+      ['192.0.2.9:1', '192.0.2.9:2'],
+    );
+    before.reset();
+    t.is((await lab.router.record(0)).client.vip, '192.0.2.9:1');
+    after.reset();
+    t.is((await lab.router.record(1)).client.vip, '192.0.2.9:2');
+    await lab.audit(t);
+  },
+});
+
 export const listenerClose = test.macro<[Engine]>({
   title: (_, { name }) => `${name}: a closed listener takes nobody, and what is established lives on`,
   async exec(t, engine) {

@@ -49,6 +49,7 @@ for (const engine of engines) {
   test(listening.allowFrom, engine);
   test(listening.forwarders, engine);
   test(listening.update, engine);
+  test(listening.keepsVip, engine);
   test(listening.listenerClose, engine);
   test(listening.queueDrains, engine);
   test(listening.portTaken, engine, false);

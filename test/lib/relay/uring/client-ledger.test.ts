@@ -9,6 +9,7 @@ const end = fc.record({ host, port: fc.nat(65_535) });
 const client = fc.record({
   id: fc.maxSafeNat(),
   service: fc.constantFrom('chat', 'tls'),
+  vip: fc.constantFrom('192.0.2.9:1', '192.0.2.9:2'),
   source: end,
   peer: end,
   forwarded: fc.boolean(),
@@ -42,6 +43,7 @@ test('more destinations than are shared keep their values', (t) => {
     const one = {
       id: port,
       service: 'chat',
+      vip: '192.0.2.9:1',
       source,
       peer: source,
       forwarded: false,
