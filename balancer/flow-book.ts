@@ -1,6 +1,6 @@
 import { FlowReceiver, ListedKeys, type FlowListener, type FlowSource } from '../lib/flow-report/index.ts';
 
-/** Names of services remembered; a topology has at most 64. */
+/** Services remembered, each by its VIP; a topology has at most 64. */
 const mostServices = 1_024;
 
 /** Who holds a client: the id of a worker, or of several (a port used again before its end was told; VIP and own address). */

@@ -377,7 +377,7 @@ export class Supervisor implements TierNode, FleetEvents {
   }
 
   #serveFlows(): void {
-    this.#book.serve(servicesOf(this.#topology, this.#me.name).map(({ name }) => name));
+    this.#book.serve(servicesOf(this.#topology, this.#me.name).map(({ listen }) => formatEndpoint(listen)));
   }
 
   #flowCounters(): Readonly<Record<string, number>> {
@@ -419,7 +419,7 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#rate.sample(this.#totals.get('accepted'));
     this.#upstreams.sweep();
     const nowMs = this.#clock.now();
-    if (this.#vipNeeds.expire((service) => this.#book.count(service) > 0)) void this.#keepHost();
+    if (this.#vipNeeds.expire((vip) => this.#book.count(formatEndpoint(vip)) > 0)) void this.#keepHost();
     const retry = this.#failures.any && ++this.#rounds % retryRounds === 0;
     const hasParted = this.#vipNeeds.hasParted(nowMs);
     if (this.#directors.expire(nowMs) || hasParted || retry) void this.#publish();

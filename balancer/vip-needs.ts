@@ -93,11 +93,11 @@ export class VipNeeds {
   }
 
   /**
-   * Forgets those that are listened at no more, have been told by hasParted, and whose service has no connection; whether there were any. What is
+   * Forgets those that are listened at no more, have been told by hasParted, and whose VIP has no connection; whether there were any. What is
    * wanted is never forgotten.
    */
-  expire(hasConnections: (service: string) => boolean): boolean {
-    const left = this.#needs.filter((need) => !need.isClosed || hasConnections(need.service));
+  expire(hasConnections: (vip: Endpoint) => boolean): boolean {
+    const left = this.#needs.filter((need) => !need.isClosed || hasConnections(need.endpoint));
     const expired = left.length < this.#needs.length;
     this.#needs = left;
     return expired;
@@ -108,8 +108,7 @@ function isListened({ sinceMs }: { readonly sinceMs: number }, nowMs: number): b
   return nowMs - sinceMs <= partingMs;
 }
 
+/** The name of the service may have changed meanwhile. */
 function sameNeed(one: VipNeed, other: VipNeed): boolean {
-  return (
-    one.service === other.service && one.mode === other.mode && sameEndpoint(one.endpoint, other.endpoint)
-  );
+  return one.mode === other.mode && sameEndpoint(one.endpoint, other.endpoint);
 }

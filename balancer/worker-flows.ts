@@ -26,13 +26,13 @@ export class WorkerFlows {
     });
   }
 
-  began({ forwarded, service, peer }: RelayClient): void {
-    if (!forwarded) this.#live.opened(service, endpointKey(peer));
+  began({ forwarded, vip, peer }: RelayClient): void {
+    if (!forwarded && vip !== undefined) this.#live.opened(vip, endpointKey(peer));
   }
 
   /** For each client that began. */
-  ended({ forwarded, service, peer }: RelayClient): void {
-    if (!forwarded) this.#live.ended(service, endpointKey(peer));
+  ended({ forwarded, vip, peer }: RelayClient): void {
+    if (!forwarded && vip !== undefined) this.#live.ended(vip, endpointKey(peer));
   }
 
   /** Backlogs dropped because the supervisor did not read. */

@@ -88,10 +88,11 @@ function listenFailure({ name, place }: WorkerService, error: unknown): ListenFa
 }
 
 function listenSpec(service: WorkerService, reusePort: boolean): ListenSpec {
-  const { name, endpoint, backlog, acceptProxy, forwarders, allowFrom, settings } = service;
+  const { name, endpoint, vip, backlog, acceptProxy, forwarders, allowFrom, settings } = service;
   return {
     service: name,
     endpoint,
+    vip,
     backlog,
     reusePort,
     acceptProxy,

@@ -34,6 +34,8 @@ export interface WorkerService {
   readonly name: string;
   readonly place: ListenPlace;
   readonly endpoint: Endpoint;
+  /** What clients of the service connect to, `host:port`: flow reports know it by that. */
+  readonly vip: string;
   /** Number of the listener among those of the node, for steering. */
   readonly group?: number;
   readonly backlog: number;

@@ -1,4 +1,4 @@
-import { sameEndpoint } from '../lib/address/index.ts';
+import { formatEndpoint, sameEndpoint } from '../lib/address/index.ts';
 import type { AcceptedHeaders } from '../lib/relay/index.ts';
 import type { Balancer, Service, Topology } from '../topology/index.ts';
 import type { WorkerService } from './worker-protocol.ts';
@@ -69,10 +69,13 @@ function atVip(service: Service): WorkerService {
   };
 }
 
-function common(service: Service): Pick<WorkerService, 'name' | 'backlog' | 'sendProxy' | 'settings'> {
-  const { name, proxyProtocol, connectTimeoutMs, keepaliveMs, userTimeoutMs, bufferBytes } = service;
+function common(
+  service: Service,
+): Pick<WorkerService, 'name' | 'vip' | 'backlog' | 'sendProxy' | 'settings'> {
+  const { name, listen, proxyProtocol, connectTimeoutMs, keepaliveMs, userTimeoutMs, bufferBytes } = service;
   return {
     name,
+    vip: formatEndpoint(listen),
     backlog: listenBacklog,
     sendProxy: proxyProtocol.send,
     settings: { connectTimeoutMs, keepaliveMs, userTimeoutMs, bufferBytes, headerTimeoutMs },

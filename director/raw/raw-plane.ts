@@ -351,7 +351,7 @@ export class RawPlane implements PacketPlane {
     const balancer = [...(this.#world?.balancers ?? [])].find(([, name]) => name === id)?.[0];
     if (balancer === undefined) return;
     for (const service of this.#world?.byIndex.values() ?? []) {
-      if (service.name !== report.service) continue;
+      if (formatEndpoint(service.listen) !== report.service) continue;
       const keyOf = ({ address, port }: FlowClient): string => keyText(flowKey(address, port, service.index));
       for (const key of report.confirmed.map(keyOf)) this.#confirm(key, balancer, service);
       for (const key of report.disowned.map(keyOf)) this.#disown(key, balancer);

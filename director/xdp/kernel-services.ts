@@ -1,4 +1,4 @@
-import { formatEndpoint, type Endpoint } from '../../lib/address/index.ts';
+import { formatEndpoint, parseEndpoint, type Endpoint } from '../../lib/address/index.ts';
 import type { MaglevTable } from '../../lib/maglev/index.ts';
 import { ipBytes } from '../../lib/packet/index.ts';
 import { Mode, noBalancer, serviceLayout, type ForwardService } from '../forward/index.ts';
@@ -42,6 +42,12 @@ export class KernelServices {
   /** Index of a VIP, whatever the service's name. */
   indexOf(service: ServiceName): number | undefined {
     return this.indices.indexOf(serviceNameText(service));
+  }
+
+  /** Index of the service that flow reports name by its VIP, `host:port`. */
+  indexOfVip(text: string): number | undefined {
+    const listen = parseEndpoint(text);
+    return listen && this.indexOf({ name: '', listen });
   }
 
   /** Whether the kernel has a service of this VIP, in whatever mode. */

@@ -307,20 +307,13 @@ export class XdpPlane implements PacketPlane {
 
   report(id: string, report: FlowReport): void {
     const balancer = this.#balancers.indices.indexOf(id);
-    const service = this.#serviceIndex(report.service);
+    const service = this.#services.indexOfVip(report.service);
     if (balancer === undefined || service === undefined) return;
     const running = this.#services.modeOf(service);
     const mode = running === undefined || running === Mode.Proxy ? Mode.Dr : running;
     const generation = this.#balancers.indices.generationOf(balancer);
     const isEnding = this.#balancers.isDead(balancer);
     this.#reports.take({ balancer, generation, service, mode, isEnding }, report, this.#options.tick());
-  }
-
-  /** The service of this name that runs, else one of it that is leaving. */
-  #serviceIndex(name: string): number | undefined {
-    const service = this.#table?.services.find((one) => one.name === name);
-    const running = service === undefined ? undefined : this.#services.indexOf(service);
-    return running ?? this.#services.named().find((one) => one.service.name === name)?.index;
   }
 
   /** Packets need nobody: what is established and what begins goes on. */

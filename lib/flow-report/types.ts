@@ -26,6 +26,7 @@ export type Listing = 'none' | 'begin' | 'part' | 'end';
 export interface FlowReport {
   /** Id of the balancer, as in the forwarding table. */
   readonly balancer: string;
+  /** The VIP of the service, `host:port`: what its clients connected to. Names may change under a connection. */
   readonly service: string;
   /** Connections it has: at most `clientsPerFrame`. */
   readonly confirmed: readonly FlowClient[];
@@ -38,6 +39,7 @@ export interface FlowReport {
 export interface FlowFrame {
   /** 1 for the first frame of a subscription, which begins with full listings; then one more each time. */
   readonly sequence: number;
+  /** As in FlowReport; only what is the same text is the same service. */
   readonly service: string;
   readonly listing: Listing;
   readonly confirmed: readonly string[];

@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import type { HostParts } from '../../balancer/host-parts.ts';
 import { wantedVips } from '../../balancer/vip-needs.ts';
+import { formatEndpoint } from '../../lib/address/index.ts';
 import { connectControl } from '../../lib/control/index.ts';
 import { clientOfKey, flowKeyOf, ListedFlows, subscribeFlows } from '../../lib/flow-report/index.ts';
 import type { HostWishes } from '../../lib/host-setup/index.ts';
@@ -47,7 +48,7 @@ async function started(
   return it;
 }
 
-/** A director that holds what the balancer reports: `address:port` of each client of the service chat. */
+/** A director that holds what the balancer reports: `address:port` of each client that came to the VIP of the block. */
 async function director(
   t: ExecutionContext,
   { block }: Running,
@@ -62,6 +63,7 @@ async function director(
     balancer: 'b1',
     onTrouble: (why) => t.fail(why),
     onReport(report) {
+      if (report.service !== formatEndpoint(block.vip)) return;
       const byText = new Map(report.confirmed.map((client) => [text(client), flowKeyOf(client)]));
       for (const client of byText.keys()) held.add(client);
       for (const client of report.disowned) held.delete(text(client));
@@ -172,6 +174,30 @@ test('a changed mode opens and closes listeners, and no connection notices', asy
   t.deepEqual(parts.asked, [`prepare ${block.vip.host} tun`], 'the VIP is kept');
   await it.node.close();
   t.deepEqual(parts.asked, [`prepare ${block.vip.host} tun`, 'undo']);
+});
+
+test('a service that gets another name, and leaves its VIP later, has the clients it had there until they leave', async (t) => {
+  const block = new Block(65);
+  const called = (name: string, listen = block.vip): Topology =>
+    block.topology({ services: [aService({ name, listen, forwarding: 'dr' })] });
+  const it = await started(t, block, called('chat'));
+  const first = await plain(t, block.vip, '127.50.65.101');
+  await it.node.apply(called('talk'));
+  const second = await plain(t, block.vip, '127.50.65.102');
+  const both = [nameOf(first), nameOf(second)].sort();
+  const d1 = await director(t, it);
+  await until('both are confirmed', () => [...d1.held].sort().join() === both.join());
+  await first.echo('the first');
+  const elsewhere = { ...block.vip, host: `127.50.${block.number}.201` };
+  await it.node.apply(called('talk', elsewhere));
+  const third = await plain(t, elsewhere, '127.50.65.103');
+  const d2 = await director(t, it);
+  await until('both are confirmed anew', () => [...d2.held].sort().join() === both.join());
+  first.close();
+  await until('it is disowned', () => d2.held.size === 1);
+  await second.echo('the second');
+  await third.echo('the third');
+  t.deepEqual([...d2.held], [nameOf(second)]);
 });
 
 test('a host that cannot be prepared takes connections from directors only, and says why once', async (t) => {

@@ -6,7 +6,6 @@ const listen = { host: '203.0.113.10', port: 9_000 };
 const chat = aService({ listen });
 const need = (mode: 'dr' | 'tun', service = 'chat'): VipNeed => ({ service, endpoint: listen, mode });
 const nobody = (): boolean => false;
-const somebody = (): boolean => true;
 
 test('auto, dr and tun want the VIP on the host, the others do not', (t) => {
   const services = (['auto', 'dr', 'tun', 'nat', 'fullnat', 'proxy'] as const).map((forwarding) =>
@@ -54,7 +53,7 @@ test('a VIP not wanted any more is listened at for a while, and kept as long as 
   t.false(needs.listens(chat, 1_001 + partingMs));
   t.true(needs.hasParted(1_001 + partingMs));
   t.false(needs.hasParted(1_001 + partingMs), 'told once');
-  t.false(needs.expire(somebody));
+  t.false(needs.expire((vip) => vip === listen));
   t.deepEqual([...needs.vips()], [['203.0.113.10', 'dr']]);
   t.true(needs.expire(nobody));
   t.deepEqual([...needs.vips()], []);
@@ -68,6 +67,20 @@ test('one that is wanted again is not parting, and another port of the VIP is an
   t.false(needs.hasParted(1e9));
   t.false(needs.listens({ name: 'chat', listen: { ...listen, port: 9_001 } }, 0));
   t.false(needs.listens({ name: 'irc', listen }, 0));
+});
+
+test('a VIP whose service got another name is wanted as before, and one that it left goes with its own connections', (t) => {
+  const needs = new VipNeeds();
+  const elsewhere = { host: '203.0.113.11', port: 9_000 };
+  needs.apply([need('dr')], 0);
+  needs.apply([need('dr', 'talk')], 0);
+  t.false(needs.hasParted(1e9));
+  t.true(needs.listens({ name: 'talk', listen }, 1e9));
+  needs.apply([{ ...need('dr', 'talk'), endpoint: elsewhere }], 0);
+  t.true(needs.hasParted(1e9));
+  t.false(needs.expire((vip) => vip.host === listen.host));
+  t.true(needs.expire((vip) => vip.host === elsewhere.host));
+  t.deepEqual([...needs.vips()], [[elsewhere.host, 'dr']]);
 });
 
 test('from tun to dr and with two services the VIP keeps the greater mode', (t) => {

@@ -39,6 +39,7 @@ function service(
     name,
     place,
     endpoint: { host: '127.0.0.1', port },
+    vip: `203.0.113.10:${port}`,
     backlog: 1,
     acceptProxy: [],
     forwarders: { peers: ['d1'], acceptProxy: ['v2'] },

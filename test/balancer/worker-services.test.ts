@@ -24,6 +24,7 @@ test('it listens at its own address, on the port of the service or one of its ow
     name: 'chat',
     place: 'own',
     endpoint: { host: '127.50.1.1', port: 9_000 },
+    vip: '127.50.0.1:9000',
     forwarders: { peers: directors, acceptProxy: ['v2'] },
     allowFrom: directors,
     sendProxy: 'off',
@@ -64,7 +65,12 @@ test('at the VIP everybody may connect as they are, and the header of what stand
       ['vip', '127.50.0.1'],
     ],
   );
-  t.like(both[1], { acceptProxy: ['v2'], forwarders: { peers: [] }, allowFrom: null });
+  t.like(both[1], {
+    vip: '127.50.0.1:9000',
+    acceptProxy: ['v2'],
+    forwarders: { peers: [] },
+    allowFrom: null,
+  });
 });
 
 test('chat servers are asked the way the topology says', (t) => {

@@ -67,7 +67,7 @@ planeTest(
     const found = plane.find('chat', { host: client, port: 1 })!;
     t.deepEqual([found.mode, found.state, found.confirmed], ['tun', 'established', false]);
     t.deepEqual(plane.flows(10), [{ service: 'chat', client: `${client}:1`, balancer: found.balancer }]);
-    const word = { service: 'chat', confirmed: [], disowned: [], listing: 'none' } as const;
+    const word = { service: `${vip}:9000`, confirmed: [], disowned: [], listing: 'none' } as const;
     const report = (balancer: string, change: Partial<FlowReport>) =>
       plane.report(balancer, { ...word, balancer, ...change });
     const clients = [{ address: ipBytes(client), port: 1 }];
@@ -115,7 +115,7 @@ planeTest(
 planeTest('in tun a full listing restores what it names and disowns the rest of its balancer', async (t) => {
   const { plane } = open(t);
   await plane.apply(table(topology(nodes, [chat])));
-  const word = { service: 'chat', disowned: [], confirmed: [] };
+  const word = { service: `${vip}:9000`, disowned: [], confirmed: [] };
   const report = (balancer: string, change: Pick<FlowReport, 'listing'> & Partial<FlowReport>) =>
     plane.report(balancer, { ...word, balancer, ...change });
   const clients = (...ports: number[]) => ports.map((port) => ({ address: ipBytes(client), port }));
@@ -130,6 +130,47 @@ planeTest('in tun a full listing restores what it names and disowns the rest of 
   t.deepEqual(owners(), [`${client}:2 b1`, `${client}:3 b2`, `${client}:4 b1`]);
   t.true(plane.find('chat', { host: client, port: 4 })?.confirmed);
 });
+
+planeTest(
+  'in tun a service that gets another name, or swaps it with another, keeps its flows, and one that leaves its VIP keeps them there',
+  async (t) => {
+    const { plane, say } = open(t);
+    const other = '127.0.0.11';
+    const at = (name: string, host: string) => service(name, { listen: { host, port: 9000 } });
+    const told = (balancer: string, host: string, listing: FlowReport['listing'], ...ports: number[]) =>
+      plane.report(balancer, {
+        balancer,
+        service: `${host}:9000`,
+        listing,
+        confirmed: ports.map((port) => ({ address: ipBytes(client), port })),
+        disowned: [],
+      });
+    const listed = (...ports: number[]): void => {
+      told('b1@127.0.1.1', vip, 'begin', ...ports);
+      told('b1@127.0.1.1', vip, 'end');
+      told('b1@127.0.1.1', other, 'begin');
+      told('b1@127.0.1.1', other, 'end');
+    };
+    await plane.apply(table(topology(nodes, [chat, at('irc', other)])));
+    listed(1);
+    for (const services of [
+      [at('talk', vip), at('irc', other)],
+      [at('irc', vip), at('talk', other)],
+      [at('irc', other)],
+    ]) {
+      await plane.apply(table(topology(nodes, services)));
+      listed(1);
+      t.is(plane.stats().balancers['b1@127.0.1.1'], 1);
+      const hits = () => plane.stats().counters['forwardHit'] ?? 0;
+      const before = hits();
+      say(1, TcpFlag.Ack);
+      await until(() => hits() === before + 1, 'the packet to meet its flow');
+    }
+    told('b1@127.0.1.1', vip, 'begin');
+    told('b1@127.0.1.1', vip, 'end');
+    t.deepEqual(plane.stats().balancers, {});
+  },
+);
 
 test('what the plane raw lacks is one line with its cure', (t) => {
   const own = new Set([vip]);

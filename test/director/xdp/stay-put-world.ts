@@ -289,7 +289,7 @@ export class StayPutWorld {
       some.map(({ port }) => ({ address: ipBytes('192.0.2.1'), port }));
     this.#director.plane.report(idOf(each), {
       balancer: idOf(each),
-      service: 'chat',
+      service: `${vip}:${vipPort}`,
       confirmed: clients(confirmed),
       disowned: clients(disowned),
       listing,
