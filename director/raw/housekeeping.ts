@@ -1,5 +1,5 @@
-/** Which flows of the raw plane have outlived themselves. Pure: names are answered, nothing is changed. */
-import { FlowState, type FlowEntry } from '../forward/index.ts';
+/** Which flows of the raw plane have outlived themselves, or need a word for them. Pure: names are answered, nothing is changed. */
+import { FlowState, Mode, type FlowEntry } from '../forward/index.ts';
 import { elapsed, type Bindings } from './bindings.ts';
 import type { Flows } from './flows.ts';
 
@@ -19,6 +19,46 @@ export function outlived(
   return found;
 }
 
+/** Part of the table of confirmed flows from which nothing is promoted, and silent flows go. */
+const fullFill = 0.9;
+
+/**
+ * Flows in tun to confirm for balancers that cannot: established ones, not silent for longer than `lingerTicks`, as many as
+ * there is room for below 90 % of the capacity.
+ */
+export function promotable(
+  flows: Pick<Flows, 'confirmed' | 'unconfirmed'>,
+  foreign: ReadonlySet<number>,
+  capacity: number,
+  tick: number,
+  lingerTicks: number,
+): readonly string[] {
+  if (foreign.size === 0) return [];
+  const found = [...flows.unconfirmed].flatMap(([key, entry]) => {
+    const isLive = entry.state === FlowState.Established && elapsed(tick, entry.lastSeen) <= lingerTicks;
+    return isLive && isTunOf(foreign, entry) ? [key] : [];
+  });
+  return found.slice(0, Math.max(0, Math.floor(capacity * fullFill) - flows.confirmed.size));
+}
+
+/** Confirmed flows in tun of balancers that cannot disown them, which close and were silent for longer than `lingerTicks`. */
+export function demotable(
+  flows: Pick<Flows, 'confirmed'>,
+  foreign: ReadonlySet<number>,
+  tick: number,
+  lingerTicks: number,
+): readonly string[] {
+  if (foreign.size === 0) return [];
+  return [...flows.confirmed].flatMap(([key, entry]) => {
+    const isOver = entry.state !== FlowState.Established && elapsed(tick, entry.lastSeen) > lingerTicks;
+    return isOver && isTunOf(foreign, entry) ? [key] : [];
+  });
+}
+
+function isTunOf(balancers: ReadonlySet<number>, { mode, balancer }: FlowEntry): boolean {
+  return mode === Mode.Tun && balancers.has(balancer);
+}
+
 /**
  * Confirmed flows that were silent for longer than `idleTicks`, the longest silent first, as many as are above 90 % of the
  * capacity. A living fullnat connection is never that silent: its balancer's keepalive passes here.
@@ -30,7 +70,7 @@ export function reclaimable(
   tick: number,
   idleTicks: number,
 ): readonly string[] {
-  const surplus = flows.confirmed.size - Math.floor(capacity * 0.9);
+  const surplus = flows.confirmed.size - Math.floor(capacity * fullFill);
   if (surplus <= 0) return [];
   const silent: { readonly key: string; readonly idle: number }[] = [];
   for (const [key, entry] of flows.confirmed) {

@@ -20,7 +20,7 @@ import { rawCounterNames } from './counters.ts';
 import { Flows, serviceOf, type FlowCapacity } from './flows.ts';
 import { flowsInMemory } from './flow-source.ts';
 import { Forwarder } from './forwarder.ts';
-import { outlived, reclaimable } from './housekeeping.ts';
+import { demotable, outlived, promotable, reclaimable } from './housekeeping.ts';
 import { ProxiedClients } from './proxied-clients.ts';
 import type { ReceiveRule } from './receive-filter.ts';
 import { Receivers } from './receivers.ts';
@@ -179,6 +179,8 @@ export class RawPlane implements PacketPlane {
   apply(table: ForwardingTable): Promise<void> {
     if (this.#closed) return Promise.resolve();
     const world = this.#worlds.next(table, this.#options.modeOf ?? ownMode);
+    const ids = new Set(world.balancers.values());
+    for (const id of this.#world?.balancers.values() ?? []) if (!ids.has(id)) this.#listed.forget(id);
     this.#world = world;
     this.#forwarder.setWorld(world);
     this.#proxied.look(world.byIndex.values());
@@ -347,9 +349,9 @@ export class RawPlane implements PacketPlane {
    * that a restart has forgotten. In fullnat this plane sees for itself, and no balancer knows the clients.
    */
   report(id: string, report: FlowReport): void {
-    const unlisted = this.#listed.take(report);
     const balancer = [...(this.#world?.balancers ?? [])].find(([, name]) => name === id)?.[0];
     if (balancer === undefined) return;
+    const unlisted = this.#listed.take(report);
     for (const service of this.#world?.byIndex.values() ?? []) {
       if (formatEndpoint(service.listen) !== report.service) continue;
       const keyOf = ({ address, port }: FlowClient): string => keyText(flowKey(address, port, service.index));
@@ -402,7 +404,12 @@ export class RawPlane implements PacketPlane {
     const { confirmed } = this.#capacity;
     this.#proxied.look(this.#world?.byIndex.values() ?? []);
     this.#bindings.tidy(tick);
-    for (const key of outlived(this.#flows, this.#bindings, tick, ticksOf(lingerMs))) this.#flows.remove(key);
+    const lingerTicks = ticksOf(lingerMs);
+    const foreign = this.#world?.foreign ?? new Set();
+    for (const key of demotable(this.#flows, foreign, tick, lingerTicks)) this.#flows.end(key);
+    for (const key of promotable(this.#flows, foreign, confirmed, tick, lingerTicks))
+      this.#flows.confirm(key);
+    for (const key of outlived(this.#flows, this.#bindings, tick, lingerTicks)) this.#flows.remove(key);
     for (const key of reclaimable(this.#flows, this.#bindings, confirmed, tick, idleTicks))
       this.#flows.remove(key);
     if (this.#drained !== undefined && this.#flows.live === 0) this.#endDrain();

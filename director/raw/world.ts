@@ -41,6 +41,8 @@ export interface World {
   readonly balancers: ReadonlyMap<number, string>;
   /** Generation of each index. */
   readonly generation: (index: number) => number;
+  /** Indices of balancers that cannot confirm and disown their connections. */
+  readonly foreign: ReadonlySet<number>;
   /** Balancers that packets of a service cannot be sent to; they get none. */
   readonly misfits: readonly { readonly service: string; readonly address: string; readonly why: string }[];
 }
@@ -97,6 +99,8 @@ export class Worlds {
   readonly #flows: Pick<Flows, 'confirmed' | 'unconfirmed' | 'holdsBalancer' | 'holdsService'>;
   readonly #serviceIndices = new Indices();
   readonly #balancerIndices = new Indices();
+  /** Ids of balancers that do not speak headgate, as long as they have an index. */
+  #foreign: ReadonlySet<string> = new Set();
   #services: ReadonlyMap<number, RawService> = new Map();
 
   constructor(
@@ -125,6 +129,11 @@ export class Worlds {
     const eligible = new Set(ours.flatMap(({ service }) => service.owners.map(({ id }) => id)));
     const indexOf = new Map([...balancerIds].map((id) => [id, this.#balancerIndices.indexOf(id)]));
     const names = this.#balancerIndices.names();
+    const confirms = new Map(
+      ours.flatMap(({ service }) => service.balancers.map((one) => [one.id, one.confirms])),
+    );
+    const foreign = [...names].filter(([, id]) => !(confirms.get(id) ?? !this.#foreign.has(id)));
+    this.#foreign = new Set(foreign.map(([, id]) => id));
     const addresses = new Map<number, Uint8Array>();
     const before = this.#services;
     const services = new Map<number, RawService>();
@@ -186,6 +195,7 @@ export class Worlds {
       byIndex: services,
       balancers: names,
       generation: (index) => this.#balancerIndices.generation(index),
+      foreign: new Set(foreign.map(([index]) => index)),
       misfits,
     };
   }

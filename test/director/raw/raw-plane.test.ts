@@ -220,3 +220,32 @@ planeTest(
     t.is(find()?.confirmed, true);
   },
 );
+
+planeTest(
+  'in tun flows of balancers that cannot confirm outlive a flood, and go a minute after they have ended',
+  async (t) => {
+    const { clock, plane, say } = open(t);
+    const b1 = balancer('b1', { host: '127.0.1.1', probe: { kind: 'tcp' } });
+    await plane.apply(table(topology([b1], [chat])));
+    const find = (port: number) => plane.find('chat', { host: client, port });
+    for (const port of [1, 2]) {
+      say(port, TcpFlag.Syn);
+      say(port, TcpFlag.Ack);
+      await until(() => find(port)?.state === 'established', 'a flow');
+    }
+    clock.advance(1_000);
+    for (let port = 100; port < 120; port++) say(port, TcpFlag.Syn);
+    await until(() => find(119) !== undefined, 'the flood');
+    // Also of one that was removed.
+    await plane.apply(table(topology([], [chat]), { removed: ['b1@127.0.1.1'] }));
+    for (let second = 0; second < 300; second++) clock.advance(1_000);
+    t.deepEqual([find(1)?.confirmed, find(2)?.confirmed], [true, true]);
+    say(1, TcpFlag.Fin | TcpFlag.Ack);
+    await until(() => find(1)?.state === 'closing', 'its end');
+    for (let second = 0; second < 60; second++) clock.advance(1_000);
+    t.is(find(1)?.confirmed, true);
+    clock.advance(2_000);
+    t.is(find(1), undefined);
+    t.is(find(2)?.confirmed, true);
+  },
+);
