@@ -23,7 +23,7 @@ async function greetMany(it: Running, count: number): Promise<void> {
 }
 
 steeredTest('workers carry equally many connections, also when one has been replaced', async (t) => {
-  const block = new Block(60);
+  const block = new Block(73);
   await chatServers(t, block);
   const it = await running(t, block, block.topology({}, { workers: 3 }));
   t.like(it.node.status(), { spreading: { by: 'load' } });
@@ -46,7 +46,7 @@ steeredTest('workers carry equally many connections, also when one has been repl
 steeredTest(
   'clients that wait in the accept queue of a worker that dies are served by another',
   async (t) => {
-    const block = new Block(61);
+    const block = new Block(74);
     await chatServers(t, block);
     const it = await running(t, block, block.topology({}, { workers: 2 }));
     await greetMany(it, 4);
