@@ -96,12 +96,12 @@ function nameOf({ socket }: Client): string {
 }
 
 test('clients at the VIP are confirmed by their TCP end and disowned when they leave; a director that comes later hears of all', async (t) => {
-  const block = new Block(60);
+  const block = new Block(80);
   const it = await started(t, block, topology(block, 'dr'));
   const d1 = await director(t, it);
   t.deepEqual((await d1.reply()).services['chat']!.takes, ['proxy', 'dr']);
-  const first = await plain(t, block.vip, '127.50.60.101');
-  const second = await plain(t, block.vip, '127.50.60.102');
+  const first = await plain(t, block.vip, '127.50.80.101');
+  const second = await plain(t, block.vip, '127.50.80.102');
   // One that came through a director's own socket is the director's to know.
   await it.client().greeted();
   const expected = [nameOf(first), nameOf(second)].sort();
@@ -118,11 +118,11 @@ test('clients at the VIP are confirmed by their TCP end and disowned when they l
 });
 
 test('the clients of a worker that is killed are disowned, those of the others stay confirmed', async (t) => {
-  const block = new Block(61);
+  const block = new Block(81);
   const it = await started(t, block, topology(block, 'dr', 2));
   const { held } = await director(t, it);
   const clients: Client[] = [];
-  for (let from = 1; from <= 12; from++) clients.push(await plain(t, block.vip, `127.50.61.${100 + from}`));
+  for (let from = 1; from <= 12; from++) clients.push(await plain(t, block.vip, `127.50.81.${100 + from}`));
   await until('all are confirmed', () => held.size === 12);
   await until('all are counted', () => it.node.status().connections === 12);
   const [busiest] = it.node.status().workers!.toSorted((one, other) => other.connections - one.connections);
@@ -137,11 +137,11 @@ test('the clients of a worker that is killed are disowned, those of the others s
 });
 
 test('with nat clients come to the own address as they are, and only directors need their header', async (t) => {
-  const block = new Block(62);
+  const block = new Block(82);
   const it = await started(t, block, topology(block, 'nat'));
   const d1 = await director(t, it);
   t.deepEqual((await d1.reply()).services['chat']!.takes, ['proxy', 'nat']);
-  const client = await plain(t, block.balancer, '127.50.62.101');
+  const client = await plain(t, block.balancer, '127.50.82.101');
   await until('it is confirmed', () => [...d1.held].join() === nameOf(client));
   await it.client().greeted();
   const headless = it.client({ header: new Uint8Array() });
@@ -150,26 +150,26 @@ test('with nat clients come to the own address as they are, and only directors n
 });
 
 test('a changed mode opens and closes listeners, and no connection notices', async (t) => {
-  const block = new Block(63);
+  const block = new Block(83);
   const parts = host();
   const it = await started(t, block, topology(block, 'proxy'), parts);
   const d1 = await director(t, it);
   const takes = async (): Promise<string> => (await d1.reply()).services['chat']!.takes!.join();
   t.is(await takes(), 'proxy');
-  const refused = new Client(block.vip, { from: '127.50.63.101' });
+  const refused = new Client(block.vip, { from: '127.50.83.101' });
   await until('nobody listens at the VIP', () => refused.ended === 'ECONNREFUSED');
   const old = await it.client().greeted();
   await it.node.apply(topology(block, 'tun'));
   t.is(await takes(), 'proxy,dr,tun');
-  const direct = await plain(t, block.vip, '127.50.63.101');
+  const direct = await plain(t, block.vip, '127.50.83.101');
   await it.node.apply(topology(block, 'nat'));
   t.is(await takes(), 'proxy,dr,tun,nat', 'directors that do not know yet still send packets for the VIP');
-  const natted = await plain(t, block.balancer, '127.50.63.102');
+  const natted = await plain(t, block.balancer, '127.50.83.102');
   await it.node.apply(topology(block, 'proxy'));
   await old.echo('the first');
   await direct.echo('the second');
   await natted.echo('the third');
-  const late = new Client(block.balancer, { from: '127.50.63.103', header: new Uint8Array() });
+  const late = new Client(block.balancer, { from: '127.50.83.103', header: new Uint8Array() });
   await until('plain clients are refused again', () => late.ended === 'reset');
   t.deepEqual(parts.asked, [`prepare ${block.vip.host} tun`], 'the VIP is kept');
   await it.node.close();
@@ -201,7 +201,7 @@ test('a service that gets another name, and leaves its VIP later, has the client
 });
 
 test('a host that cannot be prepared takes connections from directors only, and says why once', async (t) => {
-  const block = new Block(64);
+  const block = new Block(84);
   const it = await started(t, block, topology(block, 'dr'), host(new Error('needs CAP_NET_ADMIN')));
   await it.node.apply(topology(block, 'tun'));
   const d1 = await director(t, it);
