@@ -125,7 +125,10 @@ export class RawPlane implements PacketPlane {
       onEvict: ({ key }) => void this.#flows.remove(key),
     });
     this.#worlds = new Worlds(ground, this.#flows);
-    this.#sender = createPacketSender((error) => log.error(describeError(error)));
+    this.#sender = createPacketSender({
+      clock,
+      onUnavailable: (error) => log.error(describeError(error)),
+    });
     this.#forwarder = new Forwarder({
       ground,
       ports: this.#ports,

@@ -134,9 +134,11 @@ function makePlane(context: PacketPlaneContext, path: DataPath, wire: Wire): Xdp
       tick: () => tickOf(process.hrtime.bigint()),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
       proxied,
-      sender: createPacketSender((error) =>
-        log.warn(`clients of dead balancers are told at their next packet only: ${describeError(error)}`),
-      ),
+      sender: createPacketSender({
+        clock,
+        onUnavailable: (error) =>
+          log.warn(`clients of dead balancers are told at their next packet only: ${describeError(error)}`),
+      }),
       random: Math.random,
     });
     return plane;

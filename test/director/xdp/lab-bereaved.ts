@@ -38,7 +38,10 @@ for (let slice = slices.next(); slice.done !== true; slice = slices.next()) {
   break;
 }
 
-const sender = createPacketSender((error) => console.log(error.message));
+const sender = createPacketSender({
+  clock: systemClock,
+  onUnavailable: (error) => console.log(error.message),
+});
 const bereaved = new Bereaved({
   flows: source,
   sender,
