@@ -166,9 +166,11 @@ class DirectorNode implements TierNode {
     this.#heartbeats.setSettings(topology.heartbeat);
     this.#setTargets();
     await this.#applyTable();
-    if (!this.#forgetRemoved()) return;
-    this.#setTargets();
-    this.#refreshSoon();
+    this.#attempt(() => {
+      if (!this.#forgetRemoved()) return;
+      this.#setTargets();
+      this.#refreshSoon();
+    });
   }
 
   async check(topology: Topology): Promise<void> {
@@ -256,12 +258,12 @@ class DirectorNode implements TierNode {
   async #applyTable(): Promise<void> {
     this.#refresh?.cancel();
     this.#refresh = undefined;
-    const table = this.#buildTable(this.#table);
-    if (table === this.#table && !this.#incomplete) return;
-    logTableChange(this.#log, this.#modes.choices, this.#table, table);
-    this.#table = table;
-    this.#incomplete = false;
     try {
+      const table = this.#buildTable(this.#table);
+      if (table === this.#table && !this.#incomplete) return;
+      logTableChange(this.#log, this.#modes.choices, this.#table, table);
+      this.#table = table;
+      this.#incomplete = false;
       await this.#toPlane(table);
     } catch (error) {
       this.#incomplete = true;
@@ -298,6 +300,21 @@ class DirectorNode implements TierNode {
   }
 
   #keepHouse(): void {
+    this.#attempt(() => this.#lookAtPlane());
+    // Also tries again what could not be applied, and sees what no event tells: that the monitor doubts itself.
+    this.#refreshSoon();
+  }
+
+  /** What fails is logged: the kernel may have no memory for a moment, and the next look tries again. */
+  #attempt(look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      this.#log.error(describeError(error));
+    }
+  }
+
+  #lookAtPlane(): void {
     const { total, refusedFull, limit, counters } = this.#plane.stats();
     this.#meter.sample(total.accepted);
     this.#alarms.check('refusedFull', refusedFull, `connections refused: the limit of ${limit} is reached`);
@@ -318,7 +335,5 @@ class DirectorNode implements TierNode {
       'out of file descriptors: raise the limit of open files',
     );
     if (this.#forgetRemoved()) this.#setTargets();
-    // Also tries again what could not be applied, and sees what no event tells: that the monitor doubts itself.
-    this.#refreshSoon();
   }
 }

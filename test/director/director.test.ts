@@ -8,7 +8,8 @@ import {
 import { HeadgateError, isHeadgateError } from '../../lib/errors/index.ts';
 import type { TierNode } from '../../node/tier-node.ts';
 import type { Topology } from '../../topology/index.ts';
-import { startDirectorWith } from '../../director/index.ts';
+import { startDirectorWith, type ForwardingTable } from '../../director/index.ts';
+import type { PacketPlane, PacketPlaneKind } from '../../director/packet-planes.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { fakeRelay, type FakeRelay } from './fake-relay.ts';
 import { balancer, collectingLog, FakeHeartbeats, service, topology } from './fixtures.ts';
@@ -28,7 +29,13 @@ const b2 = balancer('b2', { host: '10.0.1.2' });
 const id1 = 'b1@10.0.1.1';
 const id2 = 'b2@10.0.1.2';
 
-async function start(t: ExecutionContext, of: Topology, name = 'd1', limit = 100): Promise<Setup> {
+async function start(
+  t: ExecutionContext,
+  of: Topology,
+  name = 'd1',
+  limit = 100,
+  packetPlanes: readonly PacketPlaneKind[] = [],
+): Promise<Setup> {
   const clock = new ManualClock();
   const { createRelay, relay } = fakeRelay();
   const { log, lines } = collectingLog();
@@ -50,6 +57,7 @@ async function start(t: ExecutionContext, of: Topology, name = 'd1', limit = 100
       preface: () => new Uint8Array(),
       limit,
       random: () => 0.5,
+      packetPlanes,
     },
   );
   t.teardown(() => node.close());
@@ -278,6 +286,46 @@ test('a live change that cannot be applied keeps what runs, is told, and is trie
   clock.advance(1_000);
   await until(() => relay.listening.has('127.40.0.1:9001'), 'the new listener');
   t.deepEqual([...relay.listening.keys()], ['127.40.0.1:9001']);
+});
+
+test('a plane that fails for a moment, when it is asked or counted, ends nothing: it is told and tried again', async (t) => {
+  let isFailing = false;
+  const applied: ForwardingTable[] = [];
+  const answer = <Value>(value: Value): Value => {
+    if (isFailing) throw new HeadgateError('HEADGATE_BPF_MAP', 'no memory');
+    return value;
+  };
+  const total = { accepted: 0, refusedNoBalancer: 0, refusedUnreachable: 0, connections: 0 };
+  const plane = {
+    memory: { modes: new Map(), eligible: new Map(), dead: new Set(), balancers: [] },
+    setTopology: () => undefined,
+    expect: () => undefined,
+    obstacle: () => answer(undefined),
+    apply: (table: ForwardingTable) => Promise.resolve(void applied.push(table)),
+    stats: () => answer({ total, services: {}, balancers: {}, limit: 1, refusedFull: 0, counters: {} }),
+    close: () => Promise.resolve(),
+  } as unknown as PacketPlane;
+  const kind: PacketPlaneKind = {
+    name: 'fake',
+    modes: ['tun'],
+    takesVip: false,
+    endsBy: 'nothing',
+    lack: () => undefined,
+    isPinned: () => false,
+    open: () => plane,
+  };
+  const services = [service('chat', { forwarding: 'tun' })];
+  const { node, beats, clock, messages } = await start(t, topology([b1], services), 'd1', 100, [kind]);
+  isFailing = true;
+  beats.set(id1, 'up');
+  clock.advance(0);
+  clock.advance(1_000);
+  await node.apply(topology([b2], services));
+  t.true(messages().filter((line) => line.includes('no memory')).length >= 3);
+  isFailing = false;
+  beats.set(id2, 'up');
+  clock.advance(1_000);
+  await until(() => applied.at(-1)?.services[0]?.owners[0]?.id === id2, 'what could not be applied');
 });
 
 test('a node that is no director of the topology does not start', async (t) => {
