@@ -32,8 +32,8 @@ export class ModeKeeper {
   readonly #options: ModeKeeperOptions;
   #topology: Topology;
   #choices: ReadonlyMap<string, ModeChoice> = new Map();
-  /** What was in force before the topology changed. */
-  #before: ReadonlyMap<string, ServiceMode> = new Map();
+  /** Names and modes in force before the topology changed, by where a service listens: its name may be another one now. */
+  #before: ReadonlyMap<string, { readonly name: string; readonly mode: ServiceMode }> = new Map();
   readonly #kinds: KindChoice;
   #sinceMs: number;
 
@@ -60,7 +60,12 @@ export class ModeKeeper {
 
   /** What `auto` has settled is chosen anew, and what did not work is tried again. */
   setTopology(topology: Topology): void {
-    this.#before = this.modes;
+    this.#before = new Map(
+      this.#topology.services.flatMap(({ name, listen }) => {
+        const mode = this.#choices.get(name)?.mode;
+        return mode === undefined ? [] : [[formatEndpoint(listen), { name, mode }]];
+      }),
+    );
     this.#topology = topology;
     this.#choices = new Map();
     this.#kinds.forget();
@@ -143,19 +148,27 @@ export class ModeKeeper {
     const next = this.#kinds.kindOf(to);
     if (from === 'proxy' || kind === undefined || kind === next || (to === 'proxy' && !kind.takesVip))
       return undefined;
-    const connections = this.#options.running(from)?.stats().services[service]?.connections ?? 0;
-    if (connections === 0) return undefined;
+    const known = this.#options.running(from)?.stats().services ?? {};
+    if (!this.#namesOf(service).some((name) => (known[name]?.connections ?? 0) > 0)) return undefined;
     return {
       reason: `connections forwarded by ${from} would end`,
       cure: `wait until they have ended, or ${kind.endsBy}, which ends them`,
     };
   }
 
+  /** A plane may know a service by its earlier name still. */
+  #namesOf(service: string): readonly string[] {
+    const listen = this.#topology.services.find(({ name }) => name === service)?.listen;
+    const before = listen === undefined ? undefined : this.#before.get(formatEndpoint(listen));
+    return before === undefined ? [service] : [service, before.name];
+  }
+
   #runningModes(): ReadonlyMap<string, ServiceMode> {
     const running = new Map<string, ServiceMode>();
     for (const { name, listen } of this.#topology.services) {
-      const memory = this.#options.memories().flatMap(({ modes }) => modes.get(formatEndpoint(listen)) ?? []);
-      const mode = this.#choices.get(name)?.mode ?? this.#before.get(name) ?? memory[0];
+      const at = formatEndpoint(listen);
+      const memory = this.#options.memories().flatMap(({ modes }) => modes.get(at) ?? []);
+      const mode = this.#choices.get(name)?.mode ?? this.#before.get(at)?.mode ?? memory[0];
       if (mode !== undefined) running.set(name, mode);
     }
     return running;
