@@ -20,7 +20,7 @@ export interface OwnedFlow {
 export interface FlowSource<Id> {
   /** The flows whose owner is `wanted`, in slices of bounded size; a slice may be empty. May miss some, or give some twice. */
   walk(wanted: (owner: DeadBalancer) => boolean): Iterator<readonly Id[], void>;
-  /** The flow as it is now; undefined when it has gone or is still opening. */
+  /** The flow as it is now; undefined when it has gone or has not begun yet. */
   read(id: Id): OwnedFlow | undefined;
   /** Whether it was there. */
   remove(id: Id): boolean;

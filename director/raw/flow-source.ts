@@ -27,9 +27,9 @@ export function flowsInMemory(flows: Flows, world: () => World | undefined): Flo
     },
     read(key) {
       const entry = flows.find(key);
-      if (entry === undefined || entry.state === FlowState.Opening) return undefined;
-      // It has ended already.
-      if (entry.state === FlowState.Closing && !flows.confirmed.has(key)) return undefined;
+      if (entry === undefined) return undefined;
+      // It has not begun, or has ended already.
+      if (entry.state !== FlowState.Established && !flows.confirmed.has(key)) return undefined;
       const owner = { index: entry.balancer, generation: entry.generation };
       const { client, clientPort: port, service } = flowKeyLayout.read(Buffer.from(key, 'hex'));
       const vip = world()?.byIndex.get(service)?.vip;

@@ -32,7 +32,10 @@ export function flowsInMaps(
     },
     read({ map, key }) {
       const value = map.peek(key);
-      return value === undefined ? undefined : ownedFlow(key, value, vip);
+      if (value === undefined) return undefined;
+      // A confirmed one that opens again is told too: its SYN may be forged.
+      const isYoung = map !== maps.flows && flowLayout.get(value, 'state') === FlowState.Opening;
+      return isYoung ? undefined : ownedFlow(key, value, vip);
     },
     remove: ({ map, key }) => map.delete(key),
   };
@@ -59,10 +62,9 @@ function ownedFlow(
   key: Uint8Array,
   value: Uint8Array,
   vipOf: (service: number) => Endpoint | undefined,
-): OwnedFlow | undefined {
+): OwnedFlow {
   const { client, clientPort, service } = flowKeyLayout.read(key);
-  const { balancer, generation, state, lastAck } = decodeFlow(value);
-  if (state === FlowState.Opening) return undefined;
+  const { balancer, generation, lastAck } = decodeFlow(value);
   const owner = { index: balancer, generation };
   const vip = vipOf(service);
   if (vip === undefined) return { owner, bereft: undefined };

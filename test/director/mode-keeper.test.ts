@@ -1,7 +1,6 @@
 import test from 'ava';
 import { ModeKeeper } from '../../director/mode-keeper.ts';
 import type { PacketPlane, PacketPlaneKind } from '../../director/packet-planes.ts';
-import type { PlaneStats } from '../../director/plane.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { balancer, service, silentLog, topology } from './fixtures.ts';
 

@@ -109,7 +109,8 @@ labTest('fullnat: a restarted director tells the clients it does not know, at th
   ]);
   await again.line(/ready/);
   t.is(await ask(clients, 'talk', /^talked/), 'talked 0 of 5');
-  t.is((await statsOf(again)).counters['resetStray'], 5);
+  // What a client repeats because the machine is slow is answered too.
+  t.true((await statsOf(again)).counters['resetStray']! >= 5);
   t.regex(await ask(clients, 'open 5', /^opened/), /b[12]/);
   t.is(await ask(clients, 'talk', /^talked/), 'talked 5 of 5');
 });

@@ -60,11 +60,12 @@ kernelTest('a flow is read with the addresses of its packets; one that is openin
   withMaps((maps) => {
     put(maps.flows, client4, 1, 0, { balancer: 3, generation: 4, lastAck: 99 });
     put(maps.flows, client6, 2, 2, { state: FlowState.Closing });
-    put(maps.flows, client4, 3, 0, { state: FlowState.Opening });
+    put(maps.flows_new, client4, 3, 0, { state: FlowState.Opening });
+    put(maps.flows, client4, 5, 0, { state: FlowState.Opening });
     put(maps.flows, client4, 4, 1, {});
     const source = flowsInMaps({ maps }, vipOf);
-    const read = (client: string, port: number, service: number) =>
-      source.read({ map: maps.flows, key: flowKey(ipBytes(client), port, service) });
+    const read = (client: string, port: number, service: number, map = maps.flows) =>
+      source.read({ map, key: flowKey(ipBytes(client), port, service) });
     t.deepEqual(read(client4, 1, 0), {
       owner: { index: 3, generation: 4 },
       bereft: {
@@ -74,7 +75,8 @@ kernelTest('a flow is read with the addresses of its packets; one that is openin
       },
     });
     t.deepEqual(read(client6, 2, 2)?.bereft?.client, { address: ipBytes(client6), port: 2 });
-    t.is(read(client4, 3, 0), undefined);
+    t.is(read(client4, 3, 0, maps.flows_new), undefined);
+    t.is(read(client4, 5, 0)?.bereft?.client.port, 5, 'a forged SYN does not hide a connection');
     t.deepEqual(read(client4, 4, 1), { owner: { index: 1, generation: 1 }, bereft: undefined });
   });
 });

@@ -19,29 +19,32 @@ interface Way {
   /** Whom a PROXY header names as the client. */
   readonly header?: { readonly host: string; readonly port: number };
   /** Names and modes of the service, one after the other. */
-  readonly then: readonly (readonly [service: string, mode: string])[];
+  readonly changes: readonly (readonly [service: string, mode: string])[];
 }
 
 const ways: readonly Way[] = [
-  { title: 'a proxied connection', then: [['chat', 'dr']] },
+  { title: 'a proxied connection goes on when its service leaves proxy', changes: [['chat', 'dr']] },
   {
-    title: 'a proxied connection whose client a PROXY header names',
+    title: 'a proxied connection whose client a PROXY header names goes on when its service leaves proxy',
     header: { host: '198.51.100.77', port: 4_242 },
-    then: [['chat', 'dr']],
+    changes: [['chat', 'dr']],
   },
   {
-    title: 'a proxied connection of a service that got another name',
-    then: [
+    title: 'a proxied connection of a service that got another name goes on when it leaves proxy',
+    changes: [
       ['talk', 'proxy'],
       ['talk', 'dr'],
     ],
   },
-  { title: 'a proxied connection of a service that gets another name with it', then: [['talk', 'dr']] },
+  {
+    title: 'a proxied connection of a service that gets another name goes on when it leaves proxy with that',
+    changes: [['talk', 'dr']],
+  },
 ];
 
-for (const { title, header, then } of ways) {
+for (const { title, header, changes } of ways) {
   kernelTest(
-    `${title} goes on when its service leaves proxy`,
+    title,
     async (t) => {
       await withDirector(async (director) => {
         const change = (service: string, mode: string) =>
@@ -50,7 +53,7 @@ for (const { title, header, then } of ways) {
         await beUp(director, 'b1');
         t.is(typeof (await director.relay.connect('chat', 6_000, header)), 'object');
         await director.wait(3_000);
-        for (const [service, mode] of then) {
+        for (const [service, mode] of changes) {
           await director.apply(change(service, mode));
           await director.wait(3_000);
         }

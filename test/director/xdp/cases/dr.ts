@@ -182,7 +182,7 @@ export const drCases: readonly PacketCase[] = [
     after: { ...at4, table: 'unconfirmed', entry: fresh },
   },
   {
-    title: 'a SYN with a confirmed closing entry follows it, for RST and SYN may be forged, and opens it again',
+    title: 'a SYN with a confirmed closing entry follows it: RST and SYN may be forged',
     flows: [flow4('confirmed', entry({ balancer: 3, state: FlowState.Closing, lastAck: 5 }))],
     packet: syn4,
     verdict: 'tx',

@@ -1,17 +1,6 @@
 import { FlowState, Mode, proxyOwner } from '../../../../director/forward/index.ts';
 import { client4, entry } from '../../forward/world.ts';
-import {
-  Ack,
-  back4,
-  clientPort,
-  Fin,
-  flow4,
-  Rst,
-  to4,
-  to6,
-  toBalancer,
-  type PacketCase,
-} from './case.ts';
+import { Ack, back4, clientPort, Fin, flow4, Rst, to4, to6, toBalancer, type PacketCase } from './case.ts';
 
 const at4 = { client: client4, port: clientPort, service: 5, table: 'unconfirmed' } as const;
 const toProxied = (flags: number) => to4({ tcp: { destinationPort: 9002, flags, acknowledgment: 77 } });
