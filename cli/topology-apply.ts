@@ -1,12 +1,10 @@
 import { isHeadgateError } from '../lib/errors/index.ts';
-import { isEtcdAddress } from '../lib/etcd/index.ts';
-import { environment } from '../node/index.ts';
 import { parseTopology, readTopologyText, type Topology } from '../topology/index.ts';
 import { exitCodes, type Command, type CommandIo } from './command.ts';
 import { parseOptions } from './options.ts';
-import { findCluster, type RunningCluster } from './rollout/find-cluster.ts';
+import { findFrom, type RunningCluster } from './rollout/find-cluster.ts';
 import { planAndRollOut, rolloutOptions, rolloutOptionsHelp } from './rollout/run-roll-out.ts';
-import { commitAlone, openSharedPlace } from './rollout/shared-place.ts';
+import { commitAlone, openSharedPlace, sharedDefault } from './rollout/shared-place.ts';
 import { tellProblems, tellWarnings, wordsAndFile } from './topology-arguments.ts';
 
 /** Rolls a topology out over the running cluster. */
@@ -43,12 +41,6 @@ example: headgate topology apply new.yaml`,
   },
 };
 
-/** The address in etcd, when that is where commands look for the topology. */
-function sharedDefault({ env }: CommandIo): string | undefined {
-  const place = env[environment.topology];
-  return place !== undefined && isEtcdAddress(place) ? place : undefined;
-}
-
 /** Undefined when no node runs yet and the topology was left in etcd for them. */
 async function findOrBegin(
   place: string,
@@ -58,8 +50,7 @@ async function findOrBegin(
 ): Promise<RunningCluster | undefined> {
   const shared = await openSharedPlace(place, io);
   try {
-    // What etcd holds tells where the nodes are; before the first time, NEW does.
-    return await findCluster(shared === undefined || shared.text !== undefined ? place : file, io, shared);
+    return await findFrom(place, file, shared, io);
   } catch (error) {
     if (shared === undefined || !isHeadgateError(error, 'HEADGATE_ROLLOUT_NO_CLUSTER')) throw error;
     const { generation, hash } = await commitAlone(shared, candidate);

@@ -51,38 +51,75 @@ export function whoAsks(): string {
   }
 }
 
+export interface Search {
+  /** The shared place, when it is not the file that says it. */
+  readonly known?: SharedPlace | undefined;
+  /** What to do where the secret of the file is not: the option of the command that goes another way. */
+  readonly withoutSecret?: string;
+}
+
 /**
- * Looks for a node that answers: among those of `file` (default: $HEADGATE_TOPOLOGY), then on this machine. `known`: the
- * shared place, when it is not `file` that says it. Throws
- * HEADGATE_ROLLOUT_NO_CLUSTER, with what kept the file from being used as its cause.
+ * Looks for a node that answers: among those of `file` (default: $HEADGATE_TOPOLOGY), then on this machine. Throws
+ * HEADGATE_ROLLOUT_NO_CLUSTER when nobody is there, and HEADGATE_ROLLOUT_ACCESS, with what is in the way as its cause, when
+ * that cannot be told.
  */
 export async function findCluster(
   file: string | undefined,
   io: CommandIo,
-  known?: SharedPlace,
+  { known, withoutSecret }: Search = {},
 ): Promise<RunningCluster> {
   const path = file ?? io.env[environment.topology];
-  let cause: unknown;
+  let obstacle: unknown;
   if (path !== undefined) {
     try {
       const found = await askAll(path, await openTopology(path, io.env), io, known);
-      if (found !== undefined) return found;
+      if ('topology' in found) return found;
+      obstacle = found.obstacle;
     } catch (error) {
       // An invalid file is the user's to repair, whatever runs.
       if (isHeadgateError(error, 'HEADGATE_TOPOLOGY_INVALID')) throw error;
-      cause = error;
+      obstacle = error;
     }
   }
   if (file === undefined) {
     const local = await localFile(io);
     if (local !== undefined && local !== path) {
       const found = await askAll(local, await openTopology(local, io.env), io, known);
-      if (found !== undefined) return found;
+      if ('topology' in found) return found;
+      obstacle ??= found.obstacle;
     }
+  }
+  if (obstacle !== undefined) {
+    const isMissing = isHeadgateError(obstacle, 'HEADGATE_TOPOLOGY_SECRET_MISSING');
+    throw new HeadgateError(
+      'HEADGATE_ROLLOUT_ACCESS',
+      `the nodes of ${path ?? 'this machine'} cannot be asked`,
+      {
+        cause: obstacle,
+        ...(isMissing && withoutSecret !== undefined && { cure: withoutSecret }),
+      },
+    );
   }
   const where =
     path === undefined ? 'no node runs on this machine and no FILE was given' : `no node of ${path} answers`;
-  throw new HeadgateError('HEADGATE_ROLLOUT_NO_CLUSTER', where, cause === undefined ? {} : { cause });
+  throw new HeadgateError('HEADGATE_ROLLOUT_NO_CLUSTER', where);
+}
+
+/**
+ * As findCluster, for a topology `fresh` that is not rolled out yet: through `place`, a topology file or what etcd holds;
+ * before the first time etcd holds nothing, and `fresh` tells where the nodes are.
+ */
+export function findFrom(
+  place: string,
+  fresh: string,
+  shared: SharedPlace | undefined,
+  io: CommandIo,
+): Promise<RunningCluster> {
+  return findCluster(shared === undefined || shared.text !== undefined ? place : fresh, io, {
+    known: shared,
+    withoutSecret:
+      'name the topology of the running cluster, which has its key file, with --cluster FILE, or copy the key file there',
+  });
 }
 
 async function localFile(io: CommandIo): Promise<string | undefined> {
@@ -96,13 +133,20 @@ async function localFile(io: CommandIo): Promise<string | undefined> {
   }
 }
 
-/** Undefined when nobody answers. */
+/** Codes of those who are not there, as far as can be seen from here. */
+const awayCodes = [
+  'HEADGATE_CONTROL_REFUSED',
+  'HEADGATE_CONTROL_TIMEOUT',
+  'HEADGATE_CONTROL_UNREACHABLE',
+] as const;
+
+/** When nobody answers: why somebody who is there does not, if anybody is. */
 async function askAll(
   file: string,
   access: TopologyAccess,
   io: CommandIo,
   known: SharedPlace | undefined,
-): Promise<RunningCluster | undefined> {
+): Promise<RunningCluster | { readonly obstacle: unknown }> {
   const shared = known ?? (await openSharedPlace(file, io));
   const by = whoAsks();
   const { key, topology: own } = access;
@@ -111,7 +155,11 @@ async function askAll(
   let nodes = first;
   try {
     const running = await fetchRunning(first, file);
-    if (running === undefined) return undefined;
+    if (running === undefined) {
+      const isAway = ({ failure }: SurveyedNode): boolean =>
+        awayCodes.some((code) => isHeadgateError(failure, code));
+      return { obstacle: first.find((node) => !isAway(node))?.failure };
+    }
     const missing = addressesOf([running.topology]).filter(
       ({ node, control }) =>
         !first.some((other) => other.node === node && other.control.host === control.host),

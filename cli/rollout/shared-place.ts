@@ -1,6 +1,6 @@
 /** A topology in etcd, as the commands that roll out see it. */
 import { isEtcdAddress } from '../../lib/etcd/index.ts';
-import { nextStamp, noteOf, stampInNote, unstamped, type Stamp } from '../../node/index.ts';
+import { environment, nextStamp, noteOf, stampInNote, unstamped, type Stamp } from '../../node/index.ts';
 import { parseTopology, topologySource, type Topology } from '../../topology/index.ts';
 import type { CommandIo } from '../command.ts';
 
@@ -12,6 +12,12 @@ export interface SharedPlace {
   readonly stamp: Stamp | undefined;
   /** Writes a roll-out if nobody else has written since. Throws HEADGATE_ETCD_*. */
   readonly commit: (stamp: Stamp, text: string) => Promise<void>;
+}
+
+/** The address in etcd, when that is where commands look for the topology. */
+export function sharedDefault({ env }: Pick<CommandIo, 'env'>): string | undefined {
+  const place = env[environment.topology];
+  return place !== undefined && isEtcdAddress(place) ? place : undefined;
 }
 
 /** Undefined when `place` is a file. Throws HEADGATE_ETCD_*. */

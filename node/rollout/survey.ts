@@ -27,6 +27,8 @@ export interface SurveyedNode extends NodeAddress {
     | undefined;
   /** Why it does not answer. */
   readonly problem: string;
+  /** The same, as it was thrown. */
+  readonly failure?: unknown;
 }
 
 export function connectWith({ key, cluster, by }: ClusterAccess): ConnectNode {
@@ -70,7 +72,7 @@ export async function survey(
         return await askNode(address, connection);
       } catch (error) {
         connection?.close();
-        return { ...address, answer: undefined, problem: describeError(error) };
+        return { ...address, answer: undefined, problem: describeError(error), failure: error };
       }
     }),
   );

@@ -47,6 +47,12 @@ export const rolloutErrors = part({
     meaning: 'No node of the cluster answers.',
     cure: 'start the nodes, or check the addresses and the secret',
   },
+  HEADGATE_ROLLOUT_ACCESS: {
+    meaning:
+      'The nodes of the cluster cannot be asked, and may run: the secret is not here, is another one, or what answers is none of them.',
+    // What went wrong in particular has one.
+    cure: '',
+  },
   HEADGATE_ROLLOUT_INTERRUPTED: {
     meaning: 'The roll-out was interrupted before any node had switched; all keep what they have.',
     cure: 'run it again',
