@@ -36,11 +36,13 @@ export interface Change {
   readonly done: string;
   /** Connections that the change closes are meant. */
   readonly acceptLoss?: boolean;
+  /** The nodes will be asked afterwards: without any nothing is changed, and HEADGATE_ROLLOUT_NO_CLUSTER is thrown. */
+  readonly asks?: boolean;
 }
 
 export interface Changed {
   readonly exitCode: number;
-  /** The cluster it was rolled out to, and what runs now. */
+  /** The cluster it was rolled out to, or that had it already, and what runs now. */
   readonly cluster?: RunningCluster;
   readonly topology?: Topology;
 }
@@ -50,10 +52,11 @@ export interface Changed {
  * located problem and exit code 2. The file is only changed when the roll-out stood. Throws HEADGATE_ROLLOUT_*.
  */
 export async function changeTopology(
-  { file, edit, done, acceptLoss }: Change,
+  change: Change,
   choices: RolloutChoices & { readonly 'file-only'?: boolean | undefined },
   io: CommandIo,
 ): Promise<Changed> {
+  const { file, edit, done } = change;
   const { text, problem } = await readFrom(file, io.env);
   if (text === undefined) return { exitCode: tellProblems([problem], io) };
   let edited: string;
@@ -67,13 +70,14 @@ export async function changeTopology(
     io.err(`${file}: nothing changed: ${isOurs ? 'the result would be invalid' : 'the file is invalid'}`);
     return { exitCode: exitCodes.usage };
   }
-  if (edited === text) {
-    io.out(`${file}: nothing to change: ${done} already`);
-    return { exitCode: exitCodes.done };
-  }
   const result = parseTopology(edited, file);
   const { topology } = result;
-  const cluster = choices['file-only'] === true ? undefined : await clusterOf(file, io);
+  const cluster = choices['file-only'] === true ? undefined : await clusterOf(change, edited === text, io);
+  if (cluster !== undefined) refuseOtherFile(file, text, cluster);
+  if (edited === text) {
+    io.out(`${file}: nothing to change: ${done} already`);
+    return { exitCode: exitCodes.done, ...(cluster && topology && { cluster, topology }) };
+  }
   if (isEtcdAddress(file) && cluster === undefined && topology !== undefined) {
     const place = await openSharedPlace(file, io);
     if (place?.text !== text)
@@ -84,7 +88,7 @@ export async function changeTopology(
     await replaceFile(file, text, edited);
     io.out(`${file}: ${done}`);
   } else {
-    refuseOtherFile(file, text, cluster);
+    const { acceptLoss } = change;
     await planAndRollOut(cluster, { topology, text: edited }, { ...choices, acceptLoss }, io);
     // The nodes have written their own files; this may be one of them.
     if (cluster.shared === undefined) await fileSource(resolve(file)).write(edited);
@@ -94,14 +98,27 @@ export async function changeTopology(
   return { exitCode: exitCodes.done, ...(cluster && topology && { cluster, topology }) };
 }
 
-/** Undefined, with a note, when no node answers. */
-async function clusterOf(file: string, io: CommandIo): Promise<RunningCluster | undefined> {
+/** Undefined, with a note, when no node is there. */
+async function clusterOf(
+  { file, asks }: Change,
+  isDone: boolean,
+  io: CommandIo,
+): Promise<RunningCluster | undefined> {
   try {
-    return await findCluster(file, io);
+    return await findCluster(file, io, {
+      withoutSecret: 'copy the key file there from a host of the cluster, or add --file-only',
+    });
   } catch (error) {
     if (!isHeadgateError(error, 'HEADGATE_ROLLOUT_NO_CLUSTER')) throw error;
-    const why = isHeadgateError(error.cause) ? `: ${error.cause.message}` : '';
-    io.err(`note: ${error.message}${why}; only the file is changed`);
+    if (asks === true)
+      throw new HeadgateError(
+        error.code,
+        `${error.message}, so it cannot be waited for; nothing is changed`,
+        {
+          cure: 'start the nodes, or leave --wait out to change the file alone',
+        },
+      );
+    io.err(`note: ${error.message}${isDone ? '' : '; only the file is changed'}`);
     return undefined;
   }
 }

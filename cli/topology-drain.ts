@@ -1,19 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { addressesOf, closeSurvey, survey } from '../node/index.ts';
-import { formatMoment, setState, type Tier } from '../topology/index.ts';
-import type { Command, CommandIo } from './command.ts';
-import { durationMs, parseOptions } from './options.ts';
-import { drainLine, withSample, type DrainSample } from './rollout/drain-view.ts';
+import { addressesOf, closeSurvey, survey, type SurveyedNode } from '../node/index.ts';
+import { formatMoment, setState, type Topology } from '../topology/index.ts';
+import { exitCodes, type Command } from './command.ts';
+import { durationMs, parseOptions, usageError } from './options.ts';
 import type { RunningCluster } from './rollout/find-cluster.ts';
+import { watchDrain } from './rollout/watch-drain.ts';
 import { wordsAndFile } from './topology-arguments.ts';
-import { changeOptions, changeOptionsHelp, changeTopology, type Changed } from './topology-change.ts';
+import { changeOptions, changeOptionsHelp, changeTopology } from './topology-change.ts';
 
-const refreshMs = 1_000;
-/** In a pipe a line is written at most this often, and only when the number has changed. */
-const pipeRefreshMs = 10_000;
 /** Of `--deadline`, milliseconds: up to a year. */
 const deadlineRangeMs = [0, 365 * 86_400_000] as const;
-const tiers: readonly Tier[] = ['balancer', 'chatserver'];
 
 /** Sets a node to drain, and shows how it empties. */
 export const topologyDrain: Command = {
@@ -24,7 +19,7 @@ a few at a time. On a terminal the connections that are left are shown until the
 not the draining. headgate topology undrain takes it back. FILE defaults to $HEADGATE_TOPOLOGY.
 
   --deadline DURATION close the rest after this time; written to the file as drainUntil, a moment in UTC
-  --wait              wait until no connection is left, also in a pipe
+  --wait              wait until it is known that no connection is left, also in a pipe; exit code 1 when Ctrl-C came first
   --no-wait           do not wait
 
 ${changeOptionsHelp}
@@ -37,6 +32,9 @@ example: headgate topology drain b2 --deadline 30m examples/local/topology.yaml`
       wait: { type: 'boolean' },
       'no-wait': { type: 'boolean' },
     });
+    for (const other of ['no-wait', 'file-only'] as const)
+      if (values.wait === true && values[other] === true)
+        throw usageError(`--wait and --${other} exclude each other`, 'leave one of them out');
     const { words, file } = wordsAndFile(positionals, ['NAME'], io);
     const [name = ''] = words;
     const deadlineMs = durationMs('deadline', values.deadline, deadlineRangeMs);
@@ -49,55 +47,20 @@ example: headgate topology drain b2 --deadline 30m examples/local/topology.yaml`
       edit: (text: string) => setState(text, name, 'drain', file, until),
       done: `${name} drains${until === undefined ? '' : ` until ${until}`}`,
       acceptLoss: true,
+      asks: values.wait === true,
     };
-    const changed = await changeTopology(change, values, io);
-    const waits = values.wait === true || (io.stdout.isTTY === true && values['no-wait'] !== true);
-    if (waits && changed.cluster !== undefined) await watchDrain(name, untilMs, changed, io);
-    return changed.exitCode;
+    const { exitCode, cluster, topology } = await changeTopology(change, values, io);
+    const waits = values.wait ?? (io.stdout.isTTY === true && values['no-wait'] !== true);
+    if (!waits || cluster === undefined || topology === undefined) return exitCode;
+    const look = (): Promise<readonly SurveyedNode[]> => lookAt(topology, cluster);
+    const isEmpty = await watchDrain({ name, untilMs, topology, look }, io);
+    // Whoever says --wait goes by the exit code; elsewhere the view is for the eye.
+    return isEmpty || values.wait !== true ? exitCode : exitCodes.failed;
   },
 };
 
-async function watchDrain(
-  name: string,
-  untilMs: number | undefined,
-  { cluster, topology }: Changed,
-  io: CommandIo,
-): Promise<void> {
-  if (cluster === undefined || topology === undefined) return;
-  const addresses = addressesOf([topology]);
-  let samples: readonly DrainSample[] = [];
-  let toldMs = -Infinity;
-  let told = -1;
-  while (!io.signal.aborted) {
-    const connections = await connectionsOf(name, addresses, cluster);
-    const atMs = performance.now();
-    samples = withSample(samples, { atMs, connections });
-    const line = drainLine(name, samples, Date.now(), untilMs);
-    if (io.stdout.isTTY === true) io.stdout.write(`\r\u001B[K${line}`);
-    else if (connections !== told && (connections === 0 || atMs - toldMs >= pipeRefreshMs)) {
-      io.out(line);
-      toldMs = atMs;
-      told = connections;
-    }
-    if (connections === 0) break;
-    await sleep(refreshMs, undefined, { signal: io.signal }).catch(() => undefined);
-  }
-  if (io.stdout.isTTY === true) io.stdout.write('\n');
-  if (io.signal.aborted) io.out(`${name} goes on draining; headgate topology undrain ${name} takes it back`);
-}
-
-/** As those see it who send connections there: the node itself may be a foreign one. */
-async function connectionsOf(
-  name: string,
-  addresses: ReturnType<typeof addressesOf>,
-  { connect }: RunningCluster,
-): Promise<number> {
-  const nodes = await survey(addresses, connect);
+async function lookAt(topology: Topology, { connect }: RunningCluster): Promise<readonly SurveyedNode[]> {
+  const nodes = await survey(addressesOf([topology]), connect);
   closeSurvey(nodes);
-  const own = nodes.find(({ node }) => node === name)?.answer?.status.connections ?? 0;
-  const seen = nodes
-    .flatMap(({ answer }) => answer?.status.watches ?? [])
-    .filter(({ node, tier }) => node === name && tiers.includes(tier))
-    .reduce((sum, { connections }) => sum + connections, 0);
-  return Math.max(own, seen);
+  return nodes;
 }
