@@ -211,8 +211,7 @@ class Rollout {
     const renewal = this.#renew(staged, id);
     try {
       for (const node of targets) {
-        if (this.#options.signal?.aborted === true)
-          throw new HeadgateError('HEADGATE_ROLLOUT_INTERRUPTED', 'the roll-out was interrupted');
+        if (this.#options.signal?.aborted === true) break;
         // Also one whose answer is lost may have staged it.
         staged.push(node);
         await this.#stageOn(node, stageBody(request));
@@ -224,7 +223,20 @@ class Rollout {
     } finally {
       renewal.cancel();
     }
+    if (this.#options.signal?.aborted === true) throw await this.#interrupted(staged, id);
     this.#staged = staged;
+  }
+
+  /** Takes back what was staged, and says who has confirmed that. */
+  async #interrupted(staged: readonly Answering[], id: string): Promise<HeadgateError> {
+    const isBack = await Promise.all(staged.map((node) => this.#quietly(node, abortMethod, { id })));
+    const silent = staged.filter((_node, index) => !isBack[index]).map(({ node }) => node);
+    let outcome = 'what was staged was taken back';
+    if (staged.length === 0) outcome = 'nothing was staged';
+    else if (silent.length > 0)
+      outcome = `${silent.join(', ')} did not say that it took back what was staged, and will drop it within seconds`;
+    const message = `the roll-out was interrupted; nobody has switched, ${outcome}`;
+    return new HeadgateError('HEADGATE_ROLLOUT_INTERRUPTED', message);
   }
 
   async #stageOn({ node, answer }: Answering, body: Json): Promise<void> {
@@ -304,11 +316,13 @@ class Rollout {
     return this.#nodes.map(({ node }) => node).filter((node) => why.startsWith(`${node} does not answer`));
   }
 
-  async #quietly({ answer }: Answering, method: string, body: Json): Promise<void> {
+  /** False when it did not answer: it hears of the outcome from its peers, or lets its lease run out. */
+  async #quietly({ answer }: Answering, method: string, body: Json): Promise<boolean> {
     try {
       await answer.connection.request(method, body, stageMs);
+      return true;
     } catch {
-      // It hears of the outcome from its peers, or lets its lease run out.
+      return false;
     }
   }
 

@@ -32,7 +32,8 @@ export function dyingApplier(
   };
 }
 
-function wrap(connection: ControlConnection): ControlConnection {
+/** As an object whose methods a test may replace. */
+export function wrap(connection: ControlConnection): ControlConnection {
   return {
     request: (method, body, timeoutMs) => connection.request(method, body, timeoutMs),
     notify: (method, body) => connection.notify(method, body),

@@ -10,7 +10,7 @@ import {
 } from '../../../node/rollout/messages.ts';
 import { takeLoopbackBlock, type LoopbackBlock } from '../../loopback-block.ts';
 import { until } from '../../until.ts';
-import { dyingApplier, type DyingApplier } from './dying-applier.ts';
+import { dyingApplier, wrap, type DyingApplier } from './dying-applier.ts';
 import { meaning, names, startAgents, textOf, type TestCluster } from './agents.ts';
 
 /** One that is killed before its `nth` message of a kind: nothing any more, and the kernel closes its connections. */
@@ -101,6 +101,7 @@ test('an applier that is interrupted takes back what it staged, and undoes nothi
   for (const [kind, nth] of [
     ['staged', 1],
     ['staged', 4],
+    ['staged', names.length],
     ['switched', 1],
     ['settled', 1],
   ] as const) {
@@ -119,6 +120,10 @@ test('an applier that is interrupted takes back what it staged, and undoes nothi
       .catch((error: unknown) => error);
     if (kind === 'staged') {
       t.true(isHeadgateError(outcome, 'HEADGATE_ROLLOUT_INTERRUPTED'), String(outcome));
+      t.is(
+        (outcome as HeadgateError).message,
+        'the roll-out was interrupted; nobody has switched, what was staged was taken back',
+      );
       // At once: nobody had to wait for a lease.
       t.true([...cluster.nodes.values()].every(({ agent }) => agent.status().staged === null));
     } else {
@@ -128,4 +133,27 @@ test('an applier that is interrupted takes back what it staged, and undoes nothi
     }
     await agreed(course, `interrupted when ${kind} for the ${nth}. time`);
   }
+});
+
+test('an interrupted applier names whoever does not say that it took back what was staged', async (t) => {
+  const { cluster, block } = await begin(t);
+  const stop = new AbortController();
+  const interrupted = cluster.apply(textOf(block, { weight: 2 }), {
+    signal: stop.signal,
+    onEvent: ({ kind }) => void (kind === 'staged' && stop.abort()),
+    async connect(address) {
+      const connection = await cluster.connect(address);
+      return {
+        ...wrap(connection),
+        request(method, body, timeoutMs) {
+          if (method === abortMethod) connection.close();
+          return connection.request(method, body, timeoutMs);
+        },
+      };
+    },
+  });
+  await t.throwsAsync(interrupted, {
+    code: 'HEADGATE_ROLLOUT_INTERRUPTED',
+    message: `the roll-out was interrupted; nobody has switched, ${names[0]} did not say that it took back what was staged, and will drop it within seconds`,
+  });
 });
