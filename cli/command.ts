@@ -13,7 +13,7 @@ export interface CommandIo {
   readonly signal: AbortSignal;
 }
 
-/** Exit codes of every command. */
+/** Exit codes of every command; docs/operating.md lists them. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 
 export interface Command {
@@ -28,5 +28,7 @@ export interface ListedCommand {
   readonly name: string;
   /** One line for the list of commands, lower case, no full stop. */
   readonly summary: string;
+  /** It changes something: begun, it goes to its end, also when its output cannot be written any more. */
+  readonly finishes?: true;
   load(): Promise<Command>;
 }

@@ -40,6 +40,7 @@ export const commands: readonly ListedCommand[] = [
   {
     name: 'prepare-host',
     summary: 'prepare the host of a balancer that is nginx or HAProxy for dr and tun',
+    finishes: true,
     load: async () => (await import('./prepare-host.ts')).prepareHostCommand,
   },
   {
@@ -55,6 +56,7 @@ export const commands: readonly ListedCommand[] = [
   {
     name: 'topology new-secret',
     summary: 'make a cluster secret, as a key file or printed',
+    finishes: true,
     load: async () => (await import('./topology-new-secret.ts')).topologyNewSecret,
   },
   {
@@ -65,36 +67,43 @@ export const commands: readonly ListedCommand[] = [
   {
     name: 'topology apply',
     summary: 'roll a topology out over the running cluster, all nodes or none',
+    finishes: true,
     load: async () => (await import('./topology-apply.ts')).topologyApply,
   },
   {
     name: 'topology add',
     summary: 'add a director, balancer or chat server to a topology file',
+    finishes: true,
     load: async () => (await import('./topology-add.ts')).topologyAdd,
   },
   {
     name: 'topology drain',
     summary: 'let a balancer or chat server take nothing new and keep what it has',
+    finishes: true,
     load: async () => (await import('./topology-drain.ts')).topologyDrain,
   },
   {
     name: 'topology undrain',
     summary: 'let a draining balancer or chat server take new connections again',
+    finishes: true,
     load: async () => (await import('./topology-undrain.ts')).topologyUndrain,
   },
   {
     name: 'topology set-weight',
     summary: 'change the share of new connections of a balancer or chat server',
+    finishes: true,
     load: async () => (await import('./topology-set-weight.ts')).topologySetWeight,
   },
   {
     name: 'topology remove',
     summary: 'remove a node: it drains, then its process exits',
+    finishes: true,
     load: async () => (await import('./topology-remove.ts')).topologyRemove,
   },
   {
     name: 'topology rotate-secret',
     summary: 'give the running cluster a new secret, without downtime',
+    finishes: true,
     load: async () => (await import('./topology-rotate-secret.ts')).topologyRotateSecret,
   },
 ];

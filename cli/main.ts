@@ -31,9 +31,7 @@ async function dispatch(args: readonly string[], io: CommandIo): Promise<number>
     io.out(`headgate ${await ownVersion()}`);
     return exitCodes.done;
   }
-  const listed =
-    commands.find(({ name }) => name === `${first} ${second ?? ''}`) ??
-    commands.find(({ name }) => name === first);
+  const listed = listedCommand(args);
   if (listed === undefined) return unknownCommand(args, io);
   const command = await listed.load();
   const rest = args.slice(listed.name.split(' ').length);
@@ -42,6 +40,13 @@ async function dispatch(args: readonly string[], io: CommandIo): Promise<number>
     return exitCodes.done;
   }
   return command.run(rest, io);
+}
+
+function listedCommand([first, second]: readonly string[]): ListedCommand | undefined {
+  return (
+    commands.find(({ name }) => name === `${first} ${second ?? ''}`) ??
+    commands.find(({ name }) => name === first)
+  );
 }
 
 async function unknownCommand(args: readonly string[], io: CommandIo): Promise<number> {
@@ -83,21 +88,31 @@ async function ownVersion(): Promise<string> {
 export async function main(args: readonly string[]): Promise<void> {
   const abort = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => abort.abort());
+  const finishes = listedCommand(args)?.finishes === true;
+  let isWritable = true;
   // A reader such as `head` that closes the pipe ends the output, not the program with a stack trace.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(exitCodes.done);
-    process.stderr.write(`headgate: cannot write to standard output: ${describeError(error)}\n`);
-    process.exit(exitCodes.failed);
+    if (!isWritable) return;
+    isWritable = false;
+    const isGone = error.code === 'EPIPE';
+    if (!isGone) process.stderr.write(`headgate: cannot write to standard output: ${describeError(error)}\n`);
+    const code = isGone ? exitCodes.done : exitCodes.failed;
+    // Half a change because nobody looks on would be worse than none.
+    if (!finishes) process.exit(code);
+    // This may come before the command has ended, or after.
+    process.exitCode ||= code;
   });
   // There is no other place to tell it; the exit code tells the rest.
   process.stderr.on('error', () => undefined);
   const code = await runCommand(args, {
-    out: (text) => void process.stdout.write(`${text}\n`),
+    out: (text) => {
+      if (isWritable) process.stdout.write(`${text}\n`);
+    },
     err: (text) => void process.stderr.write(`${text}\n`),
     stdin: process.stdin,
     stdout: process.stdout,
     env: process.env,
     signal: abort.signal,
   });
-  process.exitCode = code;
+  if (code !== exitCodes.done) process.exitCode = code;
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Readable, Writable } from 'node:stream';
 import test from 'ava';
@@ -10,6 +11,7 @@ import { headgate } from '../cluster.ts';
 import { runProgram, type Output } from '../processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { testUnless } from '../test-unless.ts';
+import { sampleText } from '../topology/sample.ts';
 
 interface Told {
   readonly code: number;
@@ -163,6 +165,15 @@ for (const args of [
       t.is(stderr, 'headgate: cannot write to standard output: ENOSPC: no space left on device, write\n');
     },
   );
+
+testUnless(noDevFull)('what changes something is done also when its output cannot be written', async (t) => {
+  const file = `${await temporaryFolder(t, { 'topology.yaml': sampleText })}/topology.yaml`;
+  const args = ['topology', 'drain', 'b2', '--deadline', '1h', '--file-only', file];
+  const { code, stderr } = await runInto(`> ${devFull}`, args);
+  t.is(code, 1);
+  t.regex(stderr, /^headgate: cannot write to standard output: .*\n$/);
+  t.regex(await readFile(file, 'utf8'), /drainUntil/);
+});
 
 testUnless(noDevFull)('errors that cannot be written change no exit code', async (t) => {
   t.is((await runInto(`2> ${devFull}`, ['statsu'])).code, 2);

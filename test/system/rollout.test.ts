@@ -8,7 +8,7 @@ import { ChatClient } from '../../chatserver-stub/index.ts';
 import type { ClusterStatus } from '../../node/index.ts';
 import { headgate, smallCluster, startCluster, type Cluster } from '../cluster.ts';
 import { takeLoopbackBlock, type LoopbackBlock } from '../loopback-block.ts';
-import { startProgram, type Output } from '../processes.ts';
+import { runProgram, startProgram, type Output } from '../processes.ts';
 import { runHere } from '../run-command.ts';
 import { Scope } from '../scope.ts';
 import { until } from '../until.ts';
@@ -154,6 +154,58 @@ test.serial(
     );
     t.is((await command('topology', 'undrain', 'b1', '--watch', '0s', cluster.file)).code, 0);
     t.is(await agreed(), 5);
+  },
+);
+
+test.serial(
+  'drain --wait waits on a node that drains already, and while nobody who knows answers, until nothing is left',
+  async (t) => {
+    t.timeout(120_000);
+    await people(t, 24);
+    const onB1 = (await connectionsOf('b1')) ?? 0;
+    t.true(onB1 > 0);
+    t.is((await command('topology', 'drain', 'b1', '--watch', '0s', cluster.file)).code, 0);
+    const generation = await agreed();
+
+    // What the file says must be what runs, also where there is nothing to change.
+    await change('weight: 3', 'weight: 4');
+    const astray = await command('topology', 'drain', 'b1', file);
+    t.is(astray.code, 1);
+    t.regex(astray.stderr, /new\.yaml is \w+, generation \d+ of the cluster is \w+; write what runs with/);
+
+    const words = ['topology', 'drain', 'b1', '--wait', cluster.file];
+    const waiter = await startProgram(t, [...headgate, ...words], { env: cluster.env });
+    await waiter.line(/nothing to change: b1 drains already/);
+    await waiter.line(new RegExp(`b1: ${onB1} connections`));
+    for (const name of ['b1', 'd1']) cluster.node(name).signal('SIGKILL');
+    await waiter.line(/b1: how many connections are left is not known: no answer from b1, d1/);
+    t.is(waiter.exit, undefined);
+    await cluster.start('d1');
+    await waiter.line(/b1: no connection is left/);
+    t.is((await waiter.exited).code, 0);
+    t.is(waiter.lines.length, 4, waiter.lines.map(({ text }) => text).join('\n'));
+
+    await cluster.start('b1');
+    t.is(await agreed(), generation);
+    t.is((await command('topology', 'undrain', 'b1', '--watch', '0s', cluster.file)).code, 0);
+    for (const name of ['b1', 'b2']) await untilState(cluster, name, 'up');
+  },
+);
+
+test.serial(
+  'a roll-out whose reader closes the pipe goes on to its end, and keeps its exit code',
+  async (t) => {
+    const generation = await agreed();
+    const old = await readFile(cluster.file, 'utf8');
+    for (const [index, reader] of ['head -1', 'true'].entries()) {
+      await writeFile(file, old.replace('weight: 3', `weight: ${index + 4}`));
+      const script = `{ "$0" "$@"; echo "code $?" >&2; } | ${reader}`;
+      const argv = [...headgate, 'topology', 'apply', file, '--watch', '0s'];
+      const { stderr } = await runProgram(['sh', '-c', script, ...argv], { env: cluster.env });
+      t.is(stderr, 'code 0\n');
+      t.is(await agreed(), generation + 1 + index);
+    }
+    t.is((await command('topology', 'set-weight', 'b1', '3', '--watch', '0s', cluster.file)).code, 0);
   },
 );
 
