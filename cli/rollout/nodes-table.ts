@@ -10,22 +10,48 @@ export function nodesTable({
   topology,
 }: Pick<RunningCluster, 'nodes' | 'stamp' | 'topology'>): string {
   const rows = nodes.map((node) => row(node, stamp, topology.hash));
-  const differing = rows.filter(([, , , , remarks]) => remarks !== '').length;
-  const verdict =
-    differing === 0
-      ? `all ${nodes.length} nodes run generation ${stamp.generation} (${topology.hash})`
-      : `generation ${stamp.generation} (${topology.hash}) is the newest; ${differing} of ${nodes.length} nodes differ`;
   return [
     align([['NODE', 'TIER', 'GENERATION', 'TOPOLOGY', 'REMARKS'], ...rows], new Set([2])),
-    verdict,
+    verdict(nodes, rows, stamp, topology.hash),
   ].join('\n');
+}
+
+type Row = readonly [node: string, tier: string, generation: string, topology: string, remarks: string];
+
+/** A remark is no difference: who has one may run what all run. */
+function verdict(
+  nodes: readonly SurveyedNode[],
+  rows: readonly Row[],
+  newest: RunningCluster['stamp'],
+  hash: string,
+): string {
+  const differs = ({ answer }: SurveyedNode): boolean =>
+    answer !== undefined && (compareStamps(answer.state, newest) !== 0 || answer.status.topology !== hash);
+  const silent = nodes.filter(({ answer }) => answer === undefined).length;
+  const differing = nodes.filter(differs).length;
+  const remarked = nodes.filter(
+    (node, index) => node.answer !== undefined && !differs(node) && rows[index]?.[4] !== '',
+  ).length;
+  const what = `generation ${newest.generation} (${hash})`;
+  if (silent + differing === 0) {
+    const remark = remarked === 0 ? '' : `, ${remarked} with a remark`;
+    return `all ${nodes.length} nodes run ${what}${remark}`;
+  }
+  const counts = [
+    ...(differing === 0 ? [] : [`${differing} of ${nodes.length} nodes differ`]),
+    ...(silent === 0
+      ? []
+      : [`${silent} of ${nodes.length} nodes ${silent === 1 ? 'does' : 'do'} not answer`]),
+    ...(remarked === 0 ? [] : [`${remarked} run it with a remark`]),
+  ];
+  return `${what} is the newest; ${counts.join(', ')}`;
 }
 
 function row(
   { node, tier, answer, problem }: SurveyedNode,
   newest: RunningCluster['stamp'],
   hash: string,
-): readonly [string, string, string, string, string] {
+): Row {
   const word = tier === 'chatserver' ? 'chat server' : tier;
   if (answer === undefined) return [node, word, '-', '-', `does not answer: ${problem}`];
   const { state, status } = answer;

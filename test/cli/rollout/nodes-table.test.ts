@@ -61,7 +61,20 @@ test('what differs is marked with a star and says in what way', (t) => {
       `c2 chat server 7 ${topology.hash} port 9000 is taken; the disk is full`,
       'c3 chat server 7 eeeeeeeeeeeeeeee * another topology',
       `d1 director 7 ${topology.hash}`,
-      `generation 7 (${topology.hash}) is the newest; 6 of 7 nodes differ`,
+      `generation 7 (${topology.hash}) is the newest; 3 of 7 nodes differ, 1 of 7 nodes does not answer, 2 run it with a remark`,
     ],
+  );
+});
+
+test('nodes that agree and have something to say besides do not differ', (t) => {
+  const applyProblem = 'the VIP is not on the loopback';
+  const nodes = [node('b1', 'balancer', { applyProblem }), node('b2', 'balancer', { applyProblem })];
+  const verdict = (shown: readonly SurveyedNode[]) =>
+    nodesTable({ topology, stamp, nodes: shown }).split('\n').at(-1);
+  const running = `generation 7 (${topology.hash})`;
+  t.is(verdict(nodes), `all 2 nodes run ${running}, 2 with a remark`);
+  t.is(
+    verdict([...nodes, silent('c1', 'chatserver', ''), silent('c2', 'chatserver', '')]),
+    `${running} is the newest; 2 of 4 nodes do not answer, 2 run it with a remark`,
   );
 });
