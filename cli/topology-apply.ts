@@ -3,7 +3,12 @@ import { parseTopology, readTopologyText, type Topology } from '../topology/inde
 import { exitCodes, type Command, type CommandIo } from './command.ts';
 import { parseOptions } from './options.ts';
 import { findFrom, type RunningCluster } from './rollout/find-cluster.ts';
-import { planAndRollOut, rolloutOptions, rolloutOptionsHelp } from './rollout/run-roll-out.ts';
+import {
+  planAndRollOut,
+  rolloutChoices,
+  rolloutOptions,
+  rolloutOptionsHelp,
+} from './rollout/run-roll-out.ts';
 import { commitAlone, openSharedPlace, sharedDefault } from './rollout/shared-place.ts';
 import { tellProblems, tellWarnings, wordsAndFile } from './topology-arguments.ts';
 
@@ -27,6 +32,7 @@ example: headgate topology apply new.yaml`,
       cluster: { type: 'string' },
       'accept-loss': { type: 'boolean' },
     });
+    const choices = rolloutChoices(values, values['accept-loss']);
     const { file } = wordsAndFile(positionals, [], io);
     const { text, problem } = await readTopologyText(file);
     if (text === undefined) return tellProblems([problem], io);
@@ -35,7 +41,6 @@ example: headgate topology apply new.yaml`,
     tellWarnings(result.warnings, io);
     const candidate = { topology: result.topology, text };
     const cluster = await findOrBegin(values.cluster ?? sharedDefault(io) ?? file, file, candidate, io);
-    const choices = { ...values, acceptLoss: values['accept-loss'] };
     if (cluster !== undefined) await planAndRollOut(cluster, candidate, choices, io);
     return exitCodes.done;
   },

@@ -14,9 +14,9 @@ import { exitCodes, type CommandIo } from './command.ts';
 import { findCluster, type RunningCluster } from './rollout/find-cluster.ts';
 import {
   planAndRollOut,
+  rolloutChoices,
   rolloutOptions,
   rolloutOptionsHelp,
-  type RolloutChoices,
 } from './rollout/run-roll-out.ts';
 import { commitAlone, openSharedPlace } from './rollout/shared-place.ts';
 import { tellProblems, tellWarnings } from './topology-arguments.ts';
@@ -53,10 +53,11 @@ export interface Changed {
  */
 export async function changeTopology(
   change: Change,
-  choices: RolloutChoices & { readonly 'file-only'?: boolean | undefined },
+  values: Parameters<typeof rolloutChoices>[0] & { readonly 'file-only'?: boolean | undefined },
   io: CommandIo,
 ): Promise<Changed> {
   const { file, edit, done } = change;
+  const choices = rolloutChoices(values, change.acceptLoss);
   const { text, problem } = await readFrom(file, io.env);
   if (text === undefined) return { exitCode: tellProblems([problem], io) };
   let edited: string;
@@ -72,7 +73,7 @@ export async function changeTopology(
   }
   const result = parseTopology(edited, file);
   const { topology } = result;
-  const cluster = choices['file-only'] === true ? undefined : await clusterOf(change, edited === text, io);
+  const cluster = values['file-only'] === true ? undefined : await clusterOf(change, edited === text, io);
   if (cluster !== undefined) refuseOtherFile(file, text, cluster);
   if (edited === text) {
     io.out(`${file}: nothing to change: ${done} already`);
@@ -88,10 +89,9 @@ export async function changeTopology(
     await replaceFile(file, text, edited);
     io.out(`${file}: ${done}`);
   } else {
-    const { acceptLoss } = change;
-    await planAndRollOut(cluster, { topology, text: edited }, { ...choices, acceptLoss }, io);
+    await planAndRollOut(cluster, { topology, text: edited }, choices, io);
     // The nodes have written their own files; this may be one of them.
-    if (cluster.shared === undefined) await fileSource(resolve(file)).write(edited);
+    if (cluster.shared === undefined) await writeToo(file, edited);
     io.out(`${file}: ${done}`);
   }
   if (result.topology !== undefined) tellWarnings(result.warnings, io);
@@ -120,6 +120,15 @@ async function clusterOf(
       );
     io.err(`note: ${error.message}${isDone ? '' : '; only the file is changed'}`);
     return undefined;
+  }
+}
+
+async function writeToo(file: string, edited: string): Promise<void> {
+  try {
+    await fileSource(resolve(file)).write(edited);
+  } catch (cause) {
+    const message = `the cluster runs it; ${file} could not be written`;
+    throw new HeadgateError('HEADGATE_TOPOLOGY_UNWRITABLE', message, { cause });
   }
 }
 

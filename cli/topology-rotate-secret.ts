@@ -4,6 +4,7 @@ import { loadFrom, newSecretText, readSecrets, writeSecrets } from '../topology/
 import { exitCodes, type Command } from './command.ts';
 import { parseOptions } from './options.ts';
 import { findCluster, whoAsks } from './rollout/find-cluster.ts';
+import { refuseUnknownSkip } from './rollout/run-roll-out.ts';
 import { wordsAndFile } from './topology-arguments.ts';
 
 /** Changes the cluster secret of running nodes. */
@@ -32,6 +33,7 @@ example: headgate topology rotate-secret /etc/headgate/topology.yaml`,
     }
     const own = await readSecrets(secret, io.env);
     const { topology } = await findCluster(file, io);
+    refuseUnknownSkip(values.skip ?? [], [topology]);
     const id = await rotateSecret({
       nodes: addressesOf([topology]),
       own,

@@ -33,7 +33,7 @@ export {
 export { replaceFile, writeWhole } from './edit/replace-file.ts';
 export { graceRangeMs } from './schema/index.ts';
 export { jsonSchema, keyReference, type KeyReference } from './schema/walk.ts';
-export { nearest } from './suggest.ts';
+export { listSome, nearest } from './suggest.ts';
 export { formatDuration, formatMoment, formatSize, parseDuration, parseMoment, parseSize } from './units.ts';
 export {
   planExitCode,

@@ -1,10 +1,10 @@
 /** Rolls out from the command line: plan, progress, outcome. */
 import { HeadgateError } from '../../lib/errors/index.ts';
 import { isEtcdAddress } from '../../lib/etcd/index.ts';
-import { rollOut, type RolloutEvent, type RolloutResult } from '../../node/index.ts';
-import { planTopology, type Topology } from '../../topology/index.ts';
+import { addressesOf, rollOut, type RolloutEvent, type RolloutResult } from '../../node/index.ts';
+import { listSome, nearest, planTopology, type Topology } from '../../topology/index.ts';
 import type { CommandIo } from '../command.ts';
-import { durationMs } from '../options.ts';
+import { durationMs, usageError } from '../options.ts';
 import { liveView, type RunningCluster } from './find-cluster.ts';
 import { planText } from './plan-text.ts';
 
@@ -20,14 +20,32 @@ export const rolloutOptionsHelp = `  --watch DURATION    how long health is watc
 const defaultWatchMs = 10_000;
 
 export interface RolloutChoices {
-  readonly watch?: string | undefined;
-  readonly skip?: readonly string[] | undefined;
-  readonly acceptLoss?: boolean | undefined;
+  readonly watchMs: number;
+  readonly skip: readonly string[];
+  readonly acceptLoss: boolean;
+}
+
+/** What the options say, before anybody is asked. Throws HEADGATE_CLI_USAGE. */
+export function rolloutChoices(
+  { watch, skip }: { readonly watch?: string | undefined; readonly skip?: readonly string[] | undefined },
+  acceptLoss = false,
+): RolloutChoices {
+  return { watchMs: durationMs('watch', watch) ?? defaultWatchMs, skip: skip ?? [], acceptLoss };
+}
+
+/** Throws HEADGATE_CLI_USAGE where `skip` names a node that none of the topologies has. */
+export function refuseUnknownSkip(skip: readonly string[], topologies: readonly Topology[]): void {
+  const names = [...new Set(addressesOf(topologies).map(({ node }) => node))];
+  const unknown = skip.find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  const meant = nearest(unknown, names);
+  const cure = meant === undefined ? `name one of ${listSome(names)}` : `did you mean ${meant}?`;
+  throw usageError(`--skip ${unknown}: there is no such node`, cure);
 }
 
 /**
- * Plans and rolls out `candidate`. Throws what rollOut throws, HEADGATE_ROLLOUT_WOULD_LOSE, _ROLLED_BACK and
- * _INCOMPLETE. Undefined when there was nothing to do.
+ * Plans and rolls out `candidate`. Throws what rollOut throws, HEADGATE_ROLLOUT_WOULD_LOSE, _ROLLED_BACK,
+ * _INCOMPLETE, and HEADGATE_CLI_USAGE. Undefined when there was nothing to do.
  */
 export async function planAndRollOut(
   cluster: RunningCluster,
@@ -36,11 +54,12 @@ export async function planAndRollOut(
   io: CommandIo,
 ): Promise<RolloutResult | undefined> {
   refuseOtherPlace(cluster);
+  refuseUnknownSkip(choices.skip, [cluster.topology, candidate.topology]);
   const plan = planTopology(cluster.topology, candidate.topology, liveView(cluster));
   io.out(planText(plan));
   if (plan.isEmpty && isUniform(cluster, candidate.topology)) return undefined;
   const lost = plan.connections?.lost ?? 0;
-  if (lost > 0 && choices.acceptLoss !== true)
+  if (lost > 0 && !choices.acceptLoss)
     throw new HeadgateError('HEADGATE_ROLLOUT_WOULD_LOSE', `${lost} established connections would be closed`);
   const result = await rollOut({
     running: cluster.topology,
@@ -50,8 +69,8 @@ export async function planAndRollOut(
     connect: cluster.connect,
     ...(cluster.shared?.stamp && { stored: cluster.shared.stamp }),
     ...(cluster.shared && { commit: cluster.shared.commit }),
-    skip: new Set(choices.skip ?? []),
-    watchMs: durationMs('watch', choices.watch) ?? defaultWatchMs,
+    skip: new Set(choices.skip),
+    watchMs: choices.watchMs,
     onEvent: (event) => io.out(eventText(event)),
     signal: io.signal,
   });

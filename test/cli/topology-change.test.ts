@@ -1,23 +1,13 @@
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
-import { pino } from 'pino';
-import { ControlKey, createControlServer } from '../../lib/control/index.ts';
-import { createSecretFile, parseTopology } from '../../topology/index.ts';
-import { takeLoopbackBlock } from '../loopback-block.ts';
+import test from 'ava';
+import { headgate } from '../cluster.ts';
+import { runProgram } from '../processes.ts';
+import { probeReadOnly, readOnly } from '../read-only.ts';
+import { testUnless } from '../test-unless.ts';
 import { sampleText } from '../topology/sample.ts';
+import { silentCluster } from './silent-cluster.ts';
 import { run, topologyFile } from './topology-io.ts';
-
-/** A topology whose nodes could run here and do not, with its key file. */
-async function silentCluster(t: ExecutionContext): Promise<{ readonly file: string; readonly text: string }> {
-  const block = await takeLoopbackBlock(t);
-  const text = sampleText.replaceAll(/10\.0\.(\d)\.(\d)/g, (_all, tier, last) =>
-    block.address(Number(tier) * 10 + Number(last)),
-  );
-  const file = await topologyFile(t, text);
-  await createSecretFile(join(dirname(file), 'cluster.key'));
-  return { file, text };
-}
 
 test('with no node that answers only the file is changed, and that is said', async (t) => {
   const { file } = await silentCluster(t);
@@ -77,13 +67,8 @@ for (const [trouble, make, says] of [
   });
 
 test('a node that holds another key is an error, also where the others do not run', async (t) => {
-  const { file, text } = await silentCluster(t);
-  const { host, controlPort: port } = parseTopology(text, file).topology!.directors[0]!;
-  const key = ControlKey.fromSecret(Buffer.from('a secret of this test only'));
-  const log = pino({ level: 'silent' });
-  const control = createControlServer({ key, cluster: 'chat', node: 'd1', log });
-  t.teardown(() => control.close());
-  await control.listen({ host, port });
+  const { file, text, otherKey, listen } = await silentCluster(t);
+  await listen(otherKey);
   for (const command of ['drain', 'undrain']) {
     const { exitCode, err } = await run(`topology ${command}`, ['b2', file]);
     t.is(exitCode, -1);
@@ -117,5 +102,14 @@ test('drain --wait excludes what it could not wait for', async (t) => {
       (await run('topology drain', ['b2', '--wait', other, file])).err,
       new RegExp(`^HEADGATE_CLI_USAGE: --wait and ${other} exclude each other`),
     );
+  t.is(await readFile(file, 'utf8'), sampleText);
+});
+
+testUnless(probeReadOnly())('a file on a read-only file system is told as such', async (t) => {
+  const file = await topologyFile(t, sampleText);
+  const argv = [...headgate, 'topology', 'drain', 'b2', '--file-only', file];
+  const { code, stderr } = await runProgram(readOnly(dirname(file), argv));
+  t.is(code, 1);
+  t.regex(stderr, /^headgate: cannot replace .*: EROFS: read-only file system, open .*; check who may write/);
   t.is(await readFile(file, 'utf8'), sampleText);
 });

@@ -1,6 +1,6 @@
 /** Roll-outs as their user does them: one cluster of real nodes, the real command, people who stay connected. */
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -9,8 +9,11 @@ import type { ClusterStatus } from '../../node/index.ts';
 import { headgate, smallCluster, startCluster, type Cluster } from '../cluster.ts';
 import { takeLoopbackBlock, type LoopbackBlock } from '../loopback-block.ts';
 import { runProgram, startProgram, type Output } from '../processes.ts';
+import { probeReadOnly, readOnly } from '../read-only.ts';
 import { runHere } from '../run-command.ts';
 import { Scope } from '../scope.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { testUnless } from '../test-unless.ts';
 import { until } from '../until.ts';
 import { nodeStatus, statusOf, untilCounted, untilState, untilStatus, viewsOf } from './cluster-view.ts';
 
@@ -205,6 +208,49 @@ test.serial(
       t.is(stderr, 'code 0\n');
       t.is(await agreed(), generation + 1 + index);
     }
+    t.is((await command('topology', 'set-weight', 'b1', '3', '--watch', '0s', cluster.file)).code, 0);
+  },
+);
+
+test.serial(
+  '--skip of a node that is not there is refused with what was meant, and nobody is rolled',
+  async (t) => {
+    const generation = await agreed();
+    await change('weight: 3', 'weight: 4');
+    const refused = await command(
+      'topology',
+      'apply',
+      file,
+      '--watch',
+      '0s',
+      '--skip',
+      'c1',
+      '--skip',
+      'b22',
+    );
+    t.is(refused.code, 2);
+    t.regex(refused.stderr, /^headgate: --skip b22: there is no such node; did you mean b2\?\n$/);
+    t.is((await command('topology', 'rotate-secret', cluster.file, '--skip', 'zz')).code, 2);
+    t.is(await agreed(), generation);
+  },
+);
+
+testUnless(probeReadOnly())(
+  'a copy of the topology that cannot be written is told, and the cluster runs it',
+  async (t) => {
+    const generation = await agreed();
+    const text = await readFile(cluster.file, 'utf8');
+    const key = await readFile(path.join(path.dirname(cluster.file), 'cluster.key'), 'utf8');
+    const folder = await temporaryFolder(t, { 'topology.yaml': text, 'cluster.key': key });
+    await chmod(path.join(folder, 'cluster.key'), 0o600);
+    const copy = path.join(folder, 'topology.yaml');
+    const words = ['topology', 'set-weight', 'b1', '5', '--watch', '0s', copy];
+    const { code, stderr } = await runProgram(readOnly(folder, [...headgate, ...words]), {
+      env: cluster.env,
+    });
+    t.is(code, 1);
+    t.regex(stderr, /^headgate: the cluster runs it; .* could not be written: cannot replace .*EROFS/);
+    t.is(await agreed(), generation + 1);
     t.is((await command('topology', 'set-weight', 'b1', '3', '--watch', '0s', cluster.file)).code, 0);
   },
 );

@@ -42,7 +42,8 @@ export async function replaceFile(path: string, before: string, after: string): 
     if (isHeadgateError(error)) throw error;
     throw new HeadgateError('HEADGATE_TOPOLOGY_UNWRITABLE', `cannot replace ${path}`, { cause: error });
   } finally {
-    if (temporary !== undefined) await remove(temporary);
+    // What went wrong before says more than that it cannot be removed.
+    if (temporary !== undefined) await remove(temporary).catch(() => undefined);
   }
 }
 
