@@ -1,10 +1,10 @@
-import { parseArgs } from 'node:util';
 import { ChatClient } from '../chatserver-stub/index.ts';
 import { parseEndpoint } from '../lib/address/index.ts';
 import { describeError, HeadgateError, isHeadgateError } from '../lib/errors/index.ts';
 import { readTyped, showMessage, showPeople } from './chat-lines.ts';
 import { ChatScreen } from './chat-screen.ts';
 import { exitCodes, type Command, type CommandIo } from './command.ts';
+import { parseOptions, usageError } from './options.ts';
 
 /** Messages without an acknowledgement at which reading from a pipe waits. */
 const mostAhead = 100;
@@ -149,11 +149,11 @@ function readArguments(args: readonly string[]): {
   readonly port: number;
   readonly name: string;
 } {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseOptions(args, { name: { type: 'string' } });
   const [address, extra] = positionals;
-  if (address === undefined) throw usage('HOST:PORT missing');
-  if (extra !== undefined) throw usage(`${JSON.stringify(extra)} is one argument too many`);
-  if (values.name === undefined) throw usage('--name missing');
+  if (address === undefined) throw usageError('HOST:PORT missing');
+  if (extra !== undefined) throw usageError(`${JSON.stringify(extra)} is one argument too many`);
+  if (values.name === undefined) throw usageError('--name missing');
   const endpoint = parseEndpoint(address) ?? named(address);
   if (endpoint === undefined) {
     throw new HeadgateError(
@@ -162,20 +162,6 @@ function readArguments(args: readonly string[]): {
     );
   }
   return { ...endpoint, name: values.name };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: { name: { type: 'string' } }, allowPositionals: true });
-  } catch (error) {
-    // Node's texts go on with advice of their own after the first sentence.
-    const [first = ''] = error instanceof Error ? error.message.split(/\. |\n/) : [];
-    throw usage(first.charAt(0).toLowerCase() + first.slice(1));
-  }
-}
-
-function usage(message: string): HeadgateError {
-  return new HeadgateError('HEADGATE_CLI_USAGE', message);
 }
 
 /** A host by name, such as `chat.example.org:9000`. */

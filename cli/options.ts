@@ -4,16 +4,39 @@ import { formatDuration, parseDuration } from '../topology/index.ts';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 
-/** util.parseArgs whose complaints are usage errors of ours. Positionals are allowed; check their number. */
+/** Begins what only looks like an option; no argument of a program can have it. */
+const notAnOption = '\0';
+
+/**
+ * util.parseArgs whose complaints are usage errors of ours. Positionals are allowed; check their number. A negative number
+ * is a value: whoever wants none can say so.
+ */
 export function parseOptions<const Wanted extends Options>(args: readonly string[], options: Wanted) {
+  const marked = args.map((arg) => (/^-\.?\d/.test(arg) ? notAnOption + arg : arg));
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    const { values, positionals } = parseArgs({
+      args: marked,
+      options,
+      allowPositionals: true,
+      strict: true,
+    });
+    const meant = Object.entries(values).map(([name, value]) => [name, asTyped(value)]);
+    return { values: Object.fromEntries(meant) as typeof values, positionals: positionals.map(asTyped) };
   } catch (error) {
     if (errnoCode(error)?.startsWith('ERR_PARSE_ARGS') !== true || !(error instanceof Error)) throw error;
+    const [, ambiguous] = /^Option '([^']*)' argument is ambiguous/.exec(error.message) ?? [];
+    if (ambiguous !== undefined)
+      throw usageError(`${ambiguous} has no value`, `write ${ambiguous}=VALUE where it begins with a dash`);
     // Node's texts go on with advice of their own after the first sentence.
-    const [first = ''] = error.message.split(/\. |\n/);
-    throw usageError(first.charAt(0).toLowerCase() + first.slice(1));
+    const [first = ''] = error.message.split(/\. |\.?\n/);
+    throw usageError(asTyped(first.charAt(0).toLowerCase() + first.slice(1)));
   }
+}
+
+/** Without the mark. */
+function asTyped<Value>(value: Value): Value {
+  if (Array.isArray(value)) return value.map(asTyped) as Value;
+  return (typeof value === 'string' ? value.replaceAll(notAnOption, '') : value) as Value;
 }
 
 /** A wrong command line: exit code 2. */

@@ -10,7 +10,12 @@ export function wordsAndFile(
   wanted: readonly string[],
   { env }: CommandIo,
 ): { readonly words: readonly string[]; readonly file: string } {
-  const words = positionals.slice(0, wanted.length);
+  const last = positionals.at(-1);
+  const hasFile = last !== undefined && looksLikeFile(last);
+  const words = positionals.slice(
+    0,
+    hasFile ? Math.min(wanted.length, positionals.length - 1) : wanted.length,
+  );
   if (words.length < wanted.length) throw usageError(`${wanted.slice(words.length).join(' and ')} missing`);
   if (positionals.length > wanted.length + 1) {
     throw usageError(`${JSON.stringify(positionals[wanted.length + 1])} is one argument too many`);
@@ -23,6 +28,11 @@ export function wordsAndFile(
     );
   }
   return { words, file };
+}
+
+/** No name, number or other word of a command looks so. */
+function looksLikeFile(word: string): boolean {
+  return /\.ya?ml$|\//i.test(word);
 }
 
 /** A whole number of an option; undefined when it was not given. */

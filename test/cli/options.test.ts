@@ -33,3 +33,18 @@ test('a word that is not one of the list is told with the list', (t) => {
     message: '--log-level loud: expected info, warn',
   });
 });
+
+test('a negative number is a value, and a value that is missing is told without a stray mark', (t) => {
+  const options = { grace: { type: 'string' }, skip: { type: 'string', multiple: true } } as const;
+  const { values, positionals } = parseOptions(
+    ['b1', '-1', '--grace', '-5s', '--skip', '-2', '--skip=-3'],
+    options,
+  );
+  t.deepEqual({ ...values }, { grace: '-5s', skip: ['-2', '-3'] });
+  t.deepEqual(positionals, ['b1', '-1']);
+  t.throws(() => parseOptions(['--grace', '--skip', 'b1'], options), {
+    code: 'HEADGATE_CLI_USAGE',
+    message: '--grace has no value',
+  });
+  t.throws(() => parseOptions(['-5s', '--graec'], options), { message: "unknown option '--graec'" });
+});

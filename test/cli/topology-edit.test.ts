@@ -130,8 +130,14 @@ test('mistakes on the command line are told with what to write', async (t) => {
     ['add', ['balancer', 'b3', '--host', '::1', '--port', 'x', file], /--port is "x", not a whole number/],
     ['set-weight', ['b2', 'heavy', file], /WEIGHT is "heavy", not a whole number/],
     ['set-weight', [], /NAME and WEIGHT missing/],
+    ['set-weight', ['b2', file], /^HEADGATE_CLI_USAGE: WEIGHT missing;/],
+    ['set-weight', [file], /^HEADGATE_CLI_USAGE: NAME and WEIGHT missing;/],
+    ['set-weight', ['b2', 'etcd://h1:2379/key'], /^HEADGATE_CLI_USAGE: WEIGHT missing;/],
+    ['set-weight', ['b2', '3'], /^HEADGATE_CLI_USAGE: FILE missing;/],
+    ['set-weight', ['b2', '-1', file], /WEIGHT is "-1", not a whole number/],
+    ['add', ['balancer', '--host', '::1', 'topology.yml'], /^HEADGATE_CLI_USAGE: NAME missing;/],
     ['drain', ['b22', file], /^HEADGATE_TOPOLOGY_NO_SUCH_NODE: .* has no node b22; did you mean b2\?$/],
-    ['drain', ['d1', file], /^HEADGATE_TOPOLOGY_EDIT_UNSUPPORTED: d1 is a director, which has no state/],
+    ['drain', ['d1', file], /^HEADGATE_TOPOLOGY_NO_SUCH_NODE: d1 is a director, which has no state/],
   ];
   for (const [command, args, message] of told) {
     const { exitCode, err } = await run(`topology ${command}`, args);

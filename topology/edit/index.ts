@@ -180,13 +180,9 @@ function serviceList(source: YamlSource, service: string, tier: TierKey) {
 function nodeMap(source: YamlSource, name: string, key: string): YAMLMap {
   const tier = tierOf(source, name);
   if (tier === 'director') {
-    throw new HeadgateError(
-      'HEADGATE_TOPOLOGY_EDIT_UNSUPPORTED',
-      `${name} is a director, which has no ${key}`,
-      {
-        cure: 'name a balancer or a chat server',
-      },
-    );
+    throw new HeadgateError('HEADGATE_TOPOLOGY_NO_SUCH_NODE', `${name} is a director, which has no ${key}`, {
+      cure: 'name a balancer or a chat server',
+    });
   }
   const section = sectionMap(source, tierKeys[tier]);
   const map = section?.items[section === undefined ? -1 : indexOf(section, name)]?.value;

@@ -191,7 +191,7 @@ test('what would be invalid is refused with its located problem', (t) => {
       () => addBalancer(sampleText, 'b3', { host: '10.0.1.3', services: ['chta'] }),
     ],
     [
-      'EDIT_UNSUPPORTED: d1 is a director, which has no weight; name a balancer or a chat server',
+      'NO_SUCH_NODE: d1 is a director, which has no weight; name a balancer or a chat server',
       () => setWeight(sampleText, 'd1', 2),
     ],
   ];
