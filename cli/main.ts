@@ -1,5 +1,5 @@
 /** The `headgate` command: finds the subcommand, runs it, tells what failed, sets the exit code. */
-import { describeError, isHeadgateError } from '../lib/errors/index.ts';
+import { describeError, isHeadgateError, type ErrorCode } from '../lib/errors/index.ts';
 import { exitCodes, type CommandIo, type ListedCommand } from './command.ts';
 import { commands } from './commands.ts';
 
@@ -13,16 +13,26 @@ export async function runCommand(args: readonly string[], io: CommandIo): Promis
   }
 }
 
-/** A wrong command line or an invalid topology, wherever in the chain: exit code 2. */
+/** What is wrong before anything is done: the command line, a name or address in it, or the topology. */
+const usageCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'HEADGATE_CLI_USAGE',
+  'HEADGATE_TOPOLOGY_INVALID',
+  'HEADGATE_TOPOLOGY_NO_SUCH_NODE',
+  'HEADGATE_TOPOLOGY_UNKNOWN_NAME',
+  'HEADGATE_TOPOLOGY_DUPLICATE_NAME',
+  'HEADGATE_CHAT_ADDRESS',
+  'HEADGATE_CHAT_NAME',
+]);
+
+/** Wherever in the chain: exit code 2. */
 function isUsage(error: unknown): boolean {
   for (let link = error; link instanceof Error; link = link.cause)
-    if (isHeadgateError(link, 'HEADGATE_CLI_USAGE') || isHeadgateError(link, 'HEADGATE_TOPOLOGY_INVALID'))
-      return true;
+    if (isHeadgateError(link) && usageCodes.has(link.code)) return true;
   return false;
 }
 
 async function dispatch(args: readonly string[], io: CommandIo): Promise<number> {
-  const [first, second] = args;
+  const [first] = args;
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
     io.out(await overview());
     return first === undefined ? exitCodes.usage : exitCodes.done;
@@ -52,9 +62,13 @@ function listedCommand([first, second]: readonly string[]): ListedCommand | unde
 async function unknownCommand(args: readonly string[], io: CommandIo): Promise<number> {
   const [first, second] = args;
   const family = commands.filter(({ name }) => name.startsWith(`${first} `));
-  if (family.length > 0 && (second === undefined || second.startsWith('-'))) {
+  if (family.length > 0 && (second === undefined || second === '--help' || second === '-h')) {
     io.out(list(family));
     return second === undefined ? exitCodes.usage : exitCodes.done;
+  }
+  if (family.length > 0 && second?.startsWith('-') === true) {
+    io.err(`headgate: unknown option '${second}'; run headgate ${first} --help for the list`);
+    return exitCodes.usage;
   }
   const typed = family.length > 0 ? `${first} ${second}` : first!;
   const names = (family.length > 0 ? family : commands).map(({ name }) => name);
@@ -77,6 +91,7 @@ async function overview(): Promise<string> {
 ${list(commands)}
   headgate --version
 
+Exit codes: 0 done, 1 failed, 2 wrong command line or invalid topology; topology plan has more.
 Every command has --help with an example. Start here: headgate up examples/local/topology.yaml`;
 }
 

@@ -26,6 +26,8 @@ at most; TOPOLOGY is the content hash the node runs. A * marks a hash that diffe
 asked. Below the table: what carries the connections of a node, the mode of each service on directors that forward
 packets, how full their flow tables are, and counters of what did not get through.
 
+Exit codes: 0 at least one node answers, 1 none does.
+
 Example: headgate status --watch`,
   async run(args, io) {
     const { values, positionals } = parseOptions(args, {
@@ -36,8 +38,9 @@ Example: headgate status --watch`,
     if (positionals.length > 0) throw usageError(`unexpected argument ${positionals[0]}`);
     const file = values.topology ?? io.env[environment.topology];
     if (!values.watch) {
-      print(await askCluster(file, io), values.json === true, io);
-      return exitCodes.done;
+      const status = await askCluster(file, io);
+      print(status, values.json === true, io);
+      return isSilent(status) ? exitCodes.failed : exitCodes.done;
     }
     while (!io.signal.aborted) {
       const status = await askCluster(file, io);
@@ -48,6 +51,11 @@ Example: headgate status --watch`,
     return exitCodes.done;
   },
 };
+
+/** Whether no node at all answers. */
+function isSilent({ nodes }: ClusterStatus): boolean {
+  return nodes.every(({ status }) => status === null);
+}
 
 function print(status: ClusterStatus, json: boolean, io: CommandIo): void {
   io.out(json ? JSON.stringify(status) : renderStatus(status));

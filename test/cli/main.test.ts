@@ -13,6 +13,8 @@ import { temporaryFolder } from '../temporary-folder.ts';
 import { testUnless } from '../test-unless.ts';
 import { sampleText } from '../topology/sample.ts';
 
+const example = fileURLToPath(new URL('../../../examples/local/topology.yaml', import.meta.url));
+
 interface Told {
   readonly code: number;
   readonly out: string;
@@ -82,6 +84,28 @@ for (const [args, says] of [
     ['balancer', '--topology', 'f', '--grace', '600h'],
     /--grace 600h: expected a duration .* from 0ms to 24h;/,
   ],
+  [
+    ['balancer', '--topology', 'f', '--grace', '-5s'],
+    /^headgate: --grace -5s: expected a duration such as 500ms, 30s, 5m, from 0ms to 24h; /,
+  ],
+  [['balancer', '--grace', '--node', 'b1'], /^headgate: --grace has no value; write --grace=VALUE where /],
+  [
+    ['topology', 'drain', 'b1', 'f', '--deadline', '-3s'],
+    /^headgate: --deadline -3s: expected a duration such as 500ms, 30s, 5m, from 0ms to 8760h; /,
+  ],
+  [['topology', '-x'], /^headgate: unknown option '-x'; run headgate topology --help/],
+  [['topology', 'apply', 'none.yaml', '--watch', '5x'], /^headgate: --watch 5x: expected a duration/],
+  [['topology', 'drain', 'b1', 'none.yaml', '--watch', '5x'], /^headgate: --watch 5x: expected/],
+  [['topology', 'drain', 'zz', example], /has no node zz; /],
+  [['topology', 'set-weight', 'd1', '3', example], /d1 is a director, which has no weight; /],
+  [['topology', 'add', 'balancer', 'b1', '--host', '127.0.9.9', example], /has a balancer b1 already; /],
+  [
+    ['topology', 'add', 'balancer', 'b9', '--host', '127.0.9.9', '--service', 'zz', example],
+    /has no service zz; /,
+  ],
+  [['chat', '127.0.0.1:0', '--name', 'a'], /"127\.0\.0\.1:0" is not an address with a port; /],
+  [['chat', '127.0.0.1:9', '--name', 'a b'], /1 to 32 visible characters/],
+  [['chat', '127.0.0.1:9', '--name', '--x'], /^headgate: --name has no value; /],
   [['topology', 'drain', 'b1', 'f', '--deadline', '9000h'], /--deadline 9000h: expected .* to 8760h;/],
   [
     ['chatserver-stub', '--topology', 'f', '--push-interval', '0s'],
@@ -144,7 +168,6 @@ test('a Node that is too old is told so in one line', async (t) => {
 
 const devFull = '/dev/full';
 const noDevFull = existsSync(devFull) ? undefined : `there is no ${devFull}`;
-const example = fileURLToPath(new URL('../../../examples/local/topology.yaml', import.meta.url));
 
 /** Runs headgate with these outputs, as a shell writes them. */
 function runInto(outputs: string, args: readonly string[]): Promise<Output> {

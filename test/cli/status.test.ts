@@ -9,6 +9,8 @@ import { ControlKey, createControlServer, type Json } from '../../lib/control/in
 import { clusterStatusMethod, statusMethod } from '../../node/index.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';
+import { silentCluster } from './silent-cluster.ts';
+import { run } from './topology-io.ts';
 
 /** An admin socket whose answers are numbered: the first says topology `answer-1`. */
 async function fakeNode(t: ExecutionContext): Promise<string> {
@@ -87,4 +89,18 @@ test('status --watch --json is one object per line and answer, also on a termina
     .split('\n')
     .map((line) => (JSON.parse(line) as { readonly topology: string }).topology);
   t.deepEqual(told.slice(0, 3), ['answer-1', 'answer-2', 'answer-3']);
+});
+
+test('status has exit code 1 when no node at all answers, also where they hold another key', async (t) => {
+  const { file, key, otherKey, listen } = await silentCluster(t);
+  const status = () => run('status', ['--topology', file, '--json']);
+  t.is((await status()).exitCode, 1);
+  const stranger = await listen(otherKey);
+  const { exitCode, out } = await status();
+  t.is(exitCode, 1);
+  t.regex(out, /our key id is/);
+  await stranger.close();
+  const node = await listen(key);
+  node.handle(statusMethod, () => ({ watches: [] }));
+  t.is((await status()).exitCode, 0);
 });
