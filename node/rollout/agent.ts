@@ -45,6 +45,9 @@ import type { HoldingStore } from './store.ts';
 
 /** After the applier's connection ended, a switch that was under way to a peer may take this long to arrive there. */
 const orphanPauseMs = 300;
+/** Whoever shares the file may have written what was rolled out, of which this node hears later, such as one that is removed. */
+const byHandPauseMs = 1_000;
+
 export interface RolloutAgentOptions {
   readonly source: TopologySource;
   readonly node: string;
@@ -213,13 +216,18 @@ export class RolloutAgent {
     const isSame =
       topology.hash === this.#topology.hash && isDeepStrictEqual(topology.secret, this.#topology.secret);
     this.#holding = holding;
-    if (holding.local !== null)
-      this.#log.warn(
-        `the ${this.#options.source.shared === undefined ? 'file' : 'text in etcd'} was changed by hand since generation ${holding.stamp.generation}: the change belongs to no generation until the next roll-out`,
-      );
+    if (holding.local !== null) this.#clock.after(byHandPauseMs, () => this.#tellByHand(holding), true);
     this.#topology = topology;
     if (!isSame) await this.#apply(topology);
     await this.#save();
+  }
+
+  #tellByHand({ local, stamp }: Holding): void {
+    if (this.#closed || this.#holding.local !== local) return;
+    const place = this.#options.source.shared === undefined ? 'file' : 'text in etcd';
+    this.#log.warn(
+      `the ${place} was changed by hand since generation ${stamp.generation}: the change belongs to no generation until the next roll-out`,
+    );
   }
 
   async #stage(request: StageRequest, peer: ControlPeer): Promise<Readonly<Record<string, never>>> {

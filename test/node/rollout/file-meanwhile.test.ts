@@ -1,9 +1,11 @@
-/** The file of a node is changed while a roll-out is staged there. */
+/** The file of a node is changed while a roll-out is staged there, or is under way. */
+import { writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { connectControl } from '../../../lib/control/index.ts';
 import { abortMethod, stageMethod } from '../../../node/rollout/messages.ts';
 import { unstamped } from '../../../node/rollout/stamp.ts';
 import { takeLoopbackBlock } from '../../loopback-block.ts';
+import { until } from '../../until.ts';
 import { meaning, startAgents, textOf, type TestNode } from './agents.ts';
 
 interface Staged {
@@ -58,4 +60,23 @@ test('a file that said what is staged, and was changed again, stays in force whe
     [texts[0], texts[2]].map((text) => meaning(text).hash),
   );
   t.is(node.agent.status().hash, meaning(texts[2]).hash);
+});
+
+test('a removed node whose file another has rewritten does not take that for a change by hand', async (t) => {
+  const block = await takeLoopbackBlock(t);
+  const cluster = await startAgents(t, textOf(block));
+  const first = textOf(block, { weight: 2 });
+  await cluster.apply(first);
+  const without = first.replace(/ {2}b2: .*\n/, '');
+  // As with one file for all nodes: it is read before the roll-out is heard of.
+  cluster.node('b2').agent.fileChanged(meaning(without), without);
+  await cluster.apply(without);
+  await cluster.agreed(2, meaning(without).hash);
+
+  const byHand = textOf(block, { weight: 3 });
+  await writeFile(cluster.node('b1').file, byHand);
+  const told = (name: string) =>
+    cluster.node(name).lines.filter(({ msg }) => msg.includes('was changed by hand'));
+  await until(() => told('b1').length > 0, 'a real change by hand to be told');
+  t.deepEqual(told('b2'), []);
 });
