@@ -76,6 +76,13 @@ etcdTest('apply writes etcd, nodes follow it, and go on, even from a start, whil
   t.is(astray.code, 1);
   t.regex(astray.stderr, /takes its topology from etcd:.* add --cluster etcd:/);
   t.is((await command('topology', 'plan', changed, '--cluster', place)).code, 3);
+  // Elsewhere than the key file: what finds the cluster is in etcd.
+  const apart = path.join(await temporaryFolder(t), 'new.yaml');
+  await writeFile(apart, await readFile(changed, 'utf8'));
+  const planned = await runHere(['topology', 'plan', apart], {
+    env: { ...cluster.env, HEADGATE_TOPOLOGY: place },
+  });
+  t.is(planned.code, 3, planned.stderr);
   const applied = await command('topology', 'apply', changed, '--cluster', place, '--watch', '0s');
   t.is(applied.code, 0, applied.stderr);
   await agreed(2);
