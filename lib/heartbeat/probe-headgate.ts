@@ -2,6 +2,7 @@ import type { Endpoint } from '../address/index.ts';
 import type { Clock } from '../clock/index.ts';
 import { connectControl, isNotThere, type ControlConnection, type ControlKeys } from '../control/index.ts';
 import { isHeadgateError } from '../errors/index.ts';
+import { withForwards, type Forwards } from './forwards.ts';
 import { hearGeneration, withGeneration, type Generations } from './generations.ts';
 import type { Send } from './monitor.ts';
 import { questionMs, type Probe, type ProbeEvent } from './probe.ts';
@@ -14,6 +15,8 @@ export interface ControlIdentity {
   readonly node: string;
   /** Hears which generation the target runs, and tells it ours. */
   readonly generations?: Generations;
+  /** In which way this node forwards each service now. Called for each beat; must be cheap. */
+  readonly forwards?: () => Forwards;
 }
 
 /** Who has to answer, and where. */
@@ -75,12 +78,9 @@ export class HeadgateProbe implements Probe {
     };
     try {
       const connection = line.connection ?? (await this.#connect(line, report));
-      const { node, generations } = this.#identity;
-      const answer = await connection.request(
-        heartbeatMethod,
-        withGeneration({ node }, generations),
-        questionMs,
-      );
+      const { node, generations, forwards } = this.#identity;
+      const question = withForwards(withGeneration({ node }, generations), forwards?.());
+      const answer = await connection.request(heartbeatMethod, question, questionMs);
       hearGeneration(answer, { endpoint: this.#target.endpoint }, generations);
       const reply = readReply(answer);
       if (reply === undefined) report({ type: 'failed', beat, why: 'its answer is not a heartbeat reply' });

@@ -1,6 +1,7 @@
 /** Answers beats, and tells those who beat when the answer changes. */
 import { systemClock, type Clock, type Timer } from '../clock/index.ts';
 import type { ControlPeer, ControlServer } from '../control/index.ts';
+import { readForwards, type Forwards } from './forwards.ts';
 import { hearGeneration, withGeneration, type Generations } from './generations.ts';
 import { announceMethod, heartbeatMethod, replyBody } from './reply.ts';
 import type { HeartbeatReply } from './types.ts';
@@ -15,6 +16,8 @@ export interface ResponderOptions {
   readonly clock?: Clock;
   /** Hears which generation those who beat run, and tells them ours. */
   readonly generations?: Generations;
+  /** Hears in which way a node that beats forwards each service now; of those that tell. */
+  readonly onForwards?: (node: string, forwards: Forwards) => void;
 }
 
 export interface Responder {
@@ -62,6 +65,8 @@ class BeatResponder implements Responder {
     options.server.handle(heartbeatMethod, (body, peer) => {
       this.#beat(peer);
       hearGeneration(body, { node: peer.identity.node }, options.generations);
+      const forwards = readForwards(body);
+      if (forwards !== undefined) options.onForwards?.(peer.identity.node, forwards);
       return withGeneration(replyBody(options.reply()), options.generations);
     });
   }

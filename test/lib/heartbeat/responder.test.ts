@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import type { ControlPeer, ControlServer, Json, RequestHandler } from '../../../lib/control/index.ts';
-import { createResponder, type HeartbeatReply } from '../../../lib/heartbeat/index.ts';
+import { createResponder, type Forwards, type HeartbeatReply } from '../../../lib/heartbeat/index.ts';
 import { draining, serving } from './helpers.ts';
 import { ManualClock } from '../../manual-clock.ts';
 
@@ -45,14 +45,17 @@ function make(t: ExecutionContext) {
   let beat: RequestHandler | undefined;
   const server: Pick<ControlServer, 'handle'> = { handle: (_method, handler) => void (beat = handler) };
   const now: { reply: HeartbeatReply } = { reply: serving };
+  const heard: (readonly [node: string, forwards: Forwards])[] = [];
   const responder = createResponder({
     server: server as ControlServer,
     reply: () => now.reply,
     intervalMs: () => 1_000,
     clock,
+    onForwards: (node, forwards) => void heard.push([node, forwards]),
   });
   t.teardown(() => responder.close());
-  return { clock, responder, now, beat: (peer: ControlPeer) => beat!(null, peer) as Json };
+  const ask = (peer: ControlPeer, body: Json = null) => beat!(body, peer) as Json;
+  return { clock, responder, now, heard, beat: ask };
 }
 
 test('a beat is answered with the present state', (t) => {
@@ -61,6 +64,24 @@ test('a beat is answered with the present state', (t) => {
   t.deepEqual(beat(peer) as unknown, serving);
   now.reply = draining;
   t.deepEqual(beat(peer) as unknown, draining);
+});
+
+test('a beat tells how its node forwards, and what it cannot mean is passed over', (t) => {
+  const { beat, heard } = make(t);
+  const peer = new FakePeer(1);
+  const vip = '203.0.113.10:9000';
+  beat(peer, {
+    node: 'd1',
+    forwards: { [vip]: 'dr', '[2001:db8::1]:9000': 'warp', ['x'.repeat(257)]: 'dr' },
+  });
+  t.deepEqual(heard, [['d1', new Map([[vip, 'dr']])]]);
+  const many = Object.fromEntries(Array.from({ length: 1_025 }, (_, port) => [`${vip}${port}`, 'dr']));
+  for (const forwards of [undefined, null, 'dr', ['dr'], many])
+    t.deepEqual(
+      beat(peer, { node: 'd1', ...(forwards === undefined ? {} : { forwards }) }) as unknown,
+      serving,
+    );
+  t.is(heard.length, 1);
 });
 
 test('with nobody beating everybody has been told', async (t) => {
