@@ -23,8 +23,8 @@ export function hostParts(
     stateDirectory: runtimeDirectory(process.env),
   };
   return {
-    vips: (wanted, me) =>
-      wantedVips(wanted, me).filter((need) => {
+    vips: (wanted, me, waysOf) =>
+      wantedVips(wanted, me, waysOf).filter((need) => {
         const obstacle = obstacleOf(need, wanted, new Set(ownAddresses()));
         if (obstacle !== undefined) tell(log, told, wanted, need.service, obstacle);
         return obstacle === undefined;

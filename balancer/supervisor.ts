@@ -5,6 +5,7 @@ import { publishFlows, type FlowPublisher } from '../lib/flow-report/index.ts';
 import {
   createHeartbeats,
   createResponder,
+  type Forwards,
   type HeartbeatReply,
   type Responder,
 } from '../lib/heartbeat/index.ts';
@@ -20,6 +21,7 @@ import { CounterTotals } from './counter-totals.ts';
 import { startDeadResets } from './dead-resets.ts';
 import type { Doomed } from './doomed-upstreams.ts';
 import { FlowBook } from './flow-book.ts';
+import { ForwardedWays } from './forwarded-ways.ts';
 import { HostPreparation, type PrepareHost } from './host-preparation.ts';
 import { listenError, ListenFailures } from './listen-failures.ts';
 import { PickTable } from './pick-table.ts';
@@ -29,6 +31,7 @@ import { GroupNumbers, type Steering, type SteeringChoice } from './steering/ind
 import { takesOf } from './takes.ts';
 import { UpstreamWatch } from './upstream-watch.ts';
 import { VipNeeds, type VipNeed } from './vip-needs.ts';
+import { waysWith, type WaysOf } from './ways.ts';
 import { WorkerFleet, type FleetEvents, type FleetMember } from './worker-fleet.ts';
 import { firstInherited, type SpawnWorker } from './worker-process.ts';
 import type { WorkerRequest, WorkerConfig, WorkerReport } from './worker-protocol.ts';
@@ -58,7 +61,7 @@ export interface SupervisorOptions {
   /** Shared with the workers, for their picks; undefined: they ask. */
   readonly memory: SharedMemory | undefined;
   /** The VIPs that packets shall arrive for on this host. */
-  readonly vips: (topology: Topology, me: Balancer) => readonly VipNeed[];
+  readonly vips: (topology: Topology, me: Balancer, waysOf: WaysOf) => readonly VipNeed[];
   readonly prepareHost: PrepareHost;
   readonly checkHost: CheckHost;
 }
@@ -84,6 +87,9 @@ export class Supervisor implements TierNode, FleetEvents {
   readonly #vips: SupervisorOptions['vips'];
   readonly #checkHost: CheckHost;
   readonly #vipNeeds = new VipNeeds();
+  readonly #forwarded = new ForwardedWays();
+  readonly #waysOf: WaysOf = ({ forwarding, listen }) =>
+    waysWith(forwarding, this.#forwarded.of(formatEndpoint(listen), this.#clock.now()));
   readonly #host: HostPreparation;
   readonly #book: FlowBook;
   readonly #publisher: FlowPublisher;
@@ -104,6 +110,8 @@ export class Supervisor implements TierNode, FleetEvents {
   #unservedDeaths = 0;
   #rounds = 0;
   #announced = '';
+  /** In which ways services are to take connections, as it was carried out last. */
+  #wantedWays = '';
   #complete = false;
   #sources: readonly string[];
   /** Servers found without ports, and connects that found none, when that was looked at last; and whether it was told. */
@@ -136,7 +144,7 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#rate = new RateMeter(clock);
     this.#failures = new ListenFailures(log);
     this.#conditions = new Conditions(clock);
-    this.#directors.apply(directorHosts(topology), clock.now());
+    this.#applyDirectors();
     this.#vips = vips;
     this.#checkHost = options.checkHost;
     this.#host = new HostPreparation({
@@ -177,6 +185,7 @@ export class Supervisor implements TierNode, FleetEvents {
       intervalMs: () => this.#topology.heartbeat.intervalMs,
       clock,
       ...(generations && { generations }),
+      onForwards: (director, forwards) => this.#heardForwards(director, forwards),
     });
     const table = memory === undefined ? undefined : { fd: firstInherited, workers };
     const next = firstInherited + (memory === undefined ? 0 : 1);
@@ -204,6 +213,7 @@ export class Supervisor implements TierNode, FleetEvents {
       }),
       every(clock, warmingMs, () => this.#upstreams.tick(), true),
     ];
+    this.#wantedWays = this.#describeWays();
     this.#complete = true;
   }
 
@@ -234,7 +244,7 @@ export class Supervisor implements TierNode, FleetEvents {
     }
     this.#topology = topology;
     this.#me = me;
-    this.#directors.apply(directorHosts(topology), this.#clock.now());
+    this.#applyDirectors();
     this.#fleet.setBeat(topology.heartbeat);
     this.#serveFlows();
     await this.#prepareHost();
@@ -342,6 +352,7 @@ export class Supervisor implements TierNode, FleetEvents {
     const services = workerServices(this.#topology, this.#me, {
       directorHosts: this.#directors.hosts(),
       atVip: new Set(atVip.map(({ name }) => name)),
+      waysOf: this.#waysOf,
     });
     const groups = this.#groups.assign(services.map(({ endpoint }) => formatEndpoint(endpoint)));
     return {
@@ -365,9 +376,36 @@ export class Supervisor implements TierNode, FleetEvents {
 
   /** Remembers the services, and wants their VIPs on the host; whether there are any. */
   async #prepareHost(): Promise<boolean> {
-    this.#vipNeeds.apply(this.#vips(this.#topology, this.#me), this.#clock.now());
+    this.#wantedWays = this.#describeWays();
+    this.#vipNeeds.apply(this.#vips(this.#topology, this.#me, this.#waysOf), this.#clock.now());
     await this.#keepHost();
     return this.#vipNeeds.vips().size > 0;
+  }
+
+  #applyDirectors(): void {
+    this.#directors.apply(directorHosts(this.#topology), this.#clock.now());
+    this.#forwarded.apply(this.#topology.directors.map(({ name }) => name));
+  }
+
+  #heardForwards(director: string, forwards: Forwards): void {
+    this.#forwarded.hear(director, forwards, this.#clock.now());
+    this.#followWays();
+  }
+
+  /** Directors forward in another way than before, or have been silent for long. */
+  #followWays(): void {
+    if (this.#closed !== undefined || !this.#accepting || this.#describeWays() === this.#wantedWays) return;
+    void this.#takeWays();
+  }
+
+  async #takeWays(): Promise<void> {
+    await this.#prepareHost();
+    if (this.#closed === undefined) await this.#publish();
+  }
+
+  #describeWays(): string {
+    const services = servicesOf(this.#topology, this.#me.name);
+    return services.map((service) => `${service.name}: ${[...this.#waysOf(service)].join()}`).join('; ');
   }
 
   #keepHost(): Promise<void> {
@@ -420,6 +458,7 @@ export class Supervisor implements TierNode, FleetEvents {
     this.#upstreams.sweep();
     const nowMs = this.#clock.now();
     if (this.#vipNeeds.expire((vip) => this.#book.count(formatEndpoint(vip)) > 0)) void this.#keepHost();
+    this.#followWays();
     const retry = this.#failures.any && ++this.#rounds % retryRounds === 0;
     const hasParted = this.#vipNeeds.hasParted(nowMs);
     if (this.#directors.expire(nowMs) || hasParted || retry) void this.#publish();
@@ -453,7 +492,8 @@ export class Supervisor implements TierNode, FleetEvents {
   #reply(): HeartbeatReply {
     const members = this.#fleet.members();
     const full = members.some(({ report }) => report?.full === true);
-    const services = servicesOf(this.#topology, this.#me.name).map(({ name, forwarding, listen }) => {
+    const services = servicesOf(this.#topology, this.#me.name).map((service) => {
+      const { name, listen } = service;
       const state = readinessOf({
         draining: this.#isDraining(),
         listening: members.some(({ applied }) => applied?.listening.includes(name)),
@@ -462,7 +502,7 @@ export class Supervisor implements TierNode, FleetEvents {
       });
       const connections = members.reduce((sum, { report }) => sum + (report?.services[name] ?? 0), 0);
       const takes = takesOf({
-        forwarding,
+        ways: this.#waysOf(service),
         listensOwn: members.some(({ applied }) => applied?.listening.includes(name)),
         listensVip: members.some(({ applied }) => applied?.listeningVip.includes(name)),
         unwraps: this.#host.ready(listen.host) === 'tun',

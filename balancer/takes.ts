@@ -1,9 +1,9 @@
 import type { Way } from '../lib/heartbeat/index.ts';
-import type { Forwarding } from '../topology/index.ts';
 
 /** What decides in which ways a service of this node can take connections now. */
 export interface TakesFacts {
-  readonly forwarding: Forwarding;
+  /** What the listeners are to take. */
+  readonly ways: ReadonlySet<Way>;
   /** At least one worker listens at the balancer's own address. */
   readonly listensOwn: boolean;
   /** At least one worker listens at the VIP, which this host keeps to itself (no ARP answer for it). */
@@ -13,12 +13,12 @@ export interface TakesFacts {
 }
 
 /** The ways that directors are told. nat also needs the way back through the director, which only it can know. */
-export function takesOf({ forwarding, listensOwn, listensVip, unwraps }: TakesFacts): readonly Way[] {
+export function takesOf({ ways, listensOwn, listensVip, unwraps }: TakesFacts): readonly Way[] {
   const takes: Way[] = [];
   // The same sockets of directors come with a header, or with fullnat without.
-  if (listensOwn) takes.push(forwarding === 'fullnat' ? 'fullnat' : 'proxy');
+  if (listensOwn) takes.push(ways.has('fullnat') ? 'fullnat' : 'proxy');
   if (listensVip) takes.push('dr');
   if (listensVip && unwraps) takes.push('tun');
-  if (listensOwn && forwarding === 'nat') takes.push('nat');
+  if (listensOwn && ways.has('nat')) takes.push('nat');
   return takes;
 }

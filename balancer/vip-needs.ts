@@ -1,5 +1,6 @@
 import { addressKind, sameEndpoint, type Endpoint } from '../lib/address/index.ts';
-import type { Balancer, Forwarding, Service, Topology } from '../topology/index.ts';
+import type { Balancer, Service, Topology } from '../topology/index.ts';
+import { waysOfFile, type WaysOf } from './ways.ts';
 import { servicesOf } from './worker-services.ts';
 
 /** How packets for a VIP reach this host; `tun` includes what `dr` needs. */
@@ -19,12 +20,15 @@ export interface VipNeed {
  */
 export const partingMs = 60_000;
 
-const modes: Readonly<Partial<Record<Forwarding, VipMode>>> = { auto: 'dr', dr: 'dr', tun: 'tun' };
-
-/** The VIPs that the services of a balancer want on its host. */
-export function wantedVips(topology: Topology, { name }: Pick<Balancer, 'name'>): readonly VipNeed[] {
+/** The VIPs that the services of a balancer want on its host; `waysOf` says in which ways each is to take connections. */
+export function wantedVips(
+  topology: Topology,
+  { name }: Pick<Balancer, 'name'>,
+  waysOf: WaysOf = waysOfFile,
+): readonly VipNeed[] {
   return servicesOf(topology, name).flatMap((service) => {
-    const mode = modes[service.forwarding];
+    const ways = waysOf(service);
+    const mode = ways.has('tun') ? 'tun' : ways.has('dr') ? 'dr' : undefined;
     return mode === undefined ? [] : [{ service: service.name, endpoint: service.listen, mode }];
   });
 }

@@ -1,6 +1,7 @@
 import { formatEndpoint, sameEndpoint } from '../lib/address/index.ts';
 import type { AcceptedHeaders } from '../lib/relay/index.ts';
 import type { Balancer, Service, Topology } from '../topology/index.ts';
+import { waysOfFile, type WaysOf } from './ways.ts';
 import type { WorkerService } from './worker-protocol.ts';
 
 /** Accept queue of a listener: connections of a burst wait here instead of being dropped. */
@@ -20,6 +21,8 @@ export interface ListenNeeds {
   readonly directorHosts: readonly string[];
   /** Services to be listened for at their VIP as well. */
   readonly atVip: ReadonlySet<string>;
+  /** In which ways each is to take connections; default: what its file says. */
+  readonly waysOf?: WaysOf;
 }
 
 /** What the workers of `balancer` listen for, in the order of the file. */
@@ -29,7 +32,7 @@ export function workerServices(
   needs: ListenNeeds,
 ): readonly WorkerService[] {
   return servicesOf(topology, balancer.name).flatMap((service) => {
-    const own = atOwnAddress(service, balancer, needs.directorHosts);
+    const own = atOwnAddress(service, balancer, needs);
     const isSame = sameEndpoint(own.endpoint, service.listen);
     return needs.atVip.has(service.name) && !isSame ? [own, atVip(service)] : [own];
   });
@@ -43,17 +46,17 @@ export function workerServices(
 function atOwnAddress(
   service: Service,
   { host, ports }: Balancer,
-  directors: readonly string[],
+  { directorHosts: directors, waysOf = waysOfFile }: ListenNeeds,
 ): WorkerService {
-  const { forwarding } = service;
+  const ways = waysOf(service);
   const headers = clientHeaders(service);
   return {
     ...common(service),
     place: 'own',
     endpoint: { host, port: ports[service.name] ?? service.listen.port },
     acceptProxy: headers,
-    forwarders: { peers: directors, acceptProxy: forwarding === 'fullnat' ? headers : ['v2', ...headers] },
-    allowFrom: forwarding === 'nat' ? null : directors,
+    forwarders: { peers: directors, acceptProxy: ways.has('fullnat') ? headers : ['v2', ...headers] },
+    allowFrom: ways.has('nat') ? null : directors,
   };
 }
 
