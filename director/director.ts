@@ -83,7 +83,13 @@ class DirectorNode implements TierNode {
     this.#alarms = new Alarms(clock, log);
     this.#heartbeats = parts.createHeartbeats({
       settings: topology.heartbeat,
-      identity: { key, cluster: topology.cluster, node, ...(generations && { generations }) },
+      identity: {
+        key,
+        cluster: topology.cluster,
+        node,
+        ...(generations && { generations }),
+        forwards: () => this.#modes.told,
+      },
       log,
       clock,
       onChange: () => this.#refreshSoon(),

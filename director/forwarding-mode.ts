@@ -15,6 +15,8 @@ export interface ModeChoice {
   readonly settled: boolean;
   /** What the topology demands does not work here, so what ran goes on. */
   readonly lack?: Lack;
+  /** The mode that begins as soon as the balancers take it: nothing else is waited for. */
+  readonly awaited?: ServiceMode;
 }
 
 /** Why something does not work here, and what to do; both one short line. */
@@ -67,10 +69,23 @@ export function chooseModes(
 /** A change that would end connections waits for them; it is looked at again and again. */
 function unlessHeld({ running, held }: ModeInput, { name }: Service, choice: ModeChoice): ModeChoice {
   const old = running.get(name);
-  if (old === undefined || old === choice.mode) return choice;
-  const lack = held?.(name, old, choice.mode);
+  const next = choice.awaited ?? choice.mode;
+  if (old === undefined || old === next) return choice;
+  const lack = held?.(name, old, next);
   if (lack === undefined) return choice;
-  return { mode: old, why: `${choice.mode} must wait: ${lack.reason}`, settled: false, lack };
+  return { mode: old, why: `${next} must wait: ${lack.reason}`, settled: false, lack };
+}
+
+/**
+ * What balancers are told that a service is forwarded by, so that they go on taking it. They take only one of `proxy` and
+ * `fullnat` at a time: who waits for the other has to let go first.
+ */
+export function toldMode({ mode, awaited }: Pick<ModeChoice, 'mode' | 'awaited'>): ServiceMode {
+  return awaited !== undefined && isDirectorsSocket(mode) && isDirectorsSocket(awaited) ? awaited : mode;
+}
+
+function isDirectorsSocket(mode: ServiceMode): boolean {
+  return mode === 'proxy' || mode === 'fullnat';
 }
 
 function chooseMode(input: ModeInput, service: Service): ModeChoice {
@@ -101,7 +116,8 @@ function demanded(input: ModeInput, service: Service, mode: ServiceMode): ModeCh
   if (old !== undefined && lack !== undefined)
     return { mode: old, why: `${mode} does not work here: ${lack.reason}`, settled: true, lack };
   if (old !== undefined && old !== mode && isTooEarly(input, service, old, mode)) {
-    const early = { mode: old, why: `${mode} begins when the balancers take it`, settled: false };
+    const why = `${mode} begins when the balancers take it`;
+    const early = { mode: old, why, settled: false, awaited: mode };
     return input.patient ? { ...early, lack: nobodyTakes(mode) } : early;
   }
   return { mode, why: stead?.(mode) ?? '', settled: true };

@@ -7,7 +7,7 @@ import type { TargetHealth } from '../lib/heartbeat/index.ts';
 import type { Balancer, Director, Topology } from '../topology/index.ts';
 import { balancerId } from './balancer-identity.ts';
 import { standingTexts, type Standing } from './eligibility.ts';
-import { chooseModes, type Lack, type ModeChoice, type ServiceMode } from './forwarding-mode.ts';
+import { chooseModes, toldMode, type Lack, type ModeChoice, type ServiceMode } from './forwarding-mode.ts';
 import { KindChoice } from './kind-choice.ts';
 import type { PacketPlane, PacketPlaneKind } from './packet-planes.ts';
 import type { PlaneMemory } from './plane.ts';
@@ -56,6 +56,16 @@ export class ModeKeeper {
   /** Modes in force by service. */
   get modes(): ReadonlyMap<string, ServiceMode> {
     return new Map([...this.#choices].map(([name, { mode }]) => [name, mode]));
+  }
+
+  /** What balancers are told that services are forwarded by, by VIP. */
+  get told(): ReadonlyMap<string, ServiceMode> {
+    return new Map(
+      this.#topology.services.flatMap(({ name, listen }) => {
+        const choice = this.#choices.get(name);
+        return choice === undefined ? [] : [[formatEndpoint(listen), toldMode(choice)] as const];
+      }),
+    );
   }
 
   /** What `auto` has settled is chosen anew, and what did not work is tried again. */
@@ -148,12 +158,21 @@ export class ModeKeeper {
     const next = this.#kinds.kindOf(to);
     if (from === 'proxy' || kind === undefined || kind === next || (to === 'proxy' && !kind.takesVip))
       return undefined;
-    const known = this.#options.running(from)?.stats().services ?? {};
-    if (!this.#namesOf(service).some((name) => (known[name]?.connections ?? 0) > 0)) return undefined;
+    if (!this.#carries(service, from)) return undefined;
     return {
       reason: `connections forwarded by ${from} would end`,
       cure: `wait until they have ended, or ${kind.endsBy}, which ends them`,
     };
+  }
+
+  /** Counts may be of a moment ago: who is not counted yet is looked for. */
+  #carries(service: string, mode: ServiceMode): boolean {
+    const plane = this.#options.running(mode);
+    if (plane === undefined) return false;
+    const known = plane.stats().services;
+    if (this.#namesOf(service).some((name) => (known[name]?.connections ?? 0) > 0)) return true;
+    const listen = this.#topology.services.find(({ name }) => name === service)?.listen;
+    return listen !== undefined && plane.carries?.(listen) === true;
   }
 
   /** A plane may know a service by its earlier name still. */

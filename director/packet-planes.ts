@@ -13,6 +13,8 @@ export interface PacketPlane extends ForwardingPlane {
   expect(hosts: Iterable<string>): void;
   obstacle(balancer: string, mode: ServiceMode): Standing | undefined;
   setTopology(topology: Topology): void;
+  /** Whether a client of this VIP is connected now, or about to be; looked up, not counted a moment ago. */
+  carries?(listen: Endpoint): boolean;
   /** These services come from `proxy` with the next table: connections of the proxy's are not this plane's. */
   comingFromProxy?(listens: readonly Endpoint[]): void;
 }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { ServiceReply, TargetHealth } from '../../lib/heartbeat/index.ts';
-import { chooseModes, type ModeInput } from '../../director/forwarding-mode.ts';
+import { chooseModes, toldMode, type ModeInput } from '../../director/forwarding-mode.ts';
 import { balancer, health, service, topology } from './fixtures.ts';
 
 const b1 = balancer('b1', { host: '10.0.1.1' });
@@ -97,6 +97,29 @@ test('a change that would end connections waits, and comes when they have ended'
     lack: { reason: 'they would end', cure: 'wait' },
   });
   t.like(choose({ topology: proxied, running, held: () => undefined }), { mode: 'proxy', settled: true });
+  const nobody = { 'b1@10.0.1.1': takes('fullnat') };
+  t.like(choose({ topology: proxied, running, held }, nobody), { mode: 'fullnat', lack: { cure: 'wait' } });
+});
+
+test('balancers are told what is in force, and of proxy and fullnat the one that is only waited for', (t) => {
+  const modeAfter = (forwarding: 'proxy' | 'fullnat', from: 'proxy' | 'fullnat' | 'dr', change = {}) => {
+    const of = topology([b1], [service('chat', { forwarding, listen })]);
+    const running = new Map([['chat', from]] as const);
+    const choice = choose({ topology: of, running, ...change }, { 'b1@10.0.1.1': takes(from) });
+    return [choice.mode, toldMode(choice)];
+  };
+  const held = () => ({ reason: 'they would end', cure: 'wait' });
+  t.deepEqual(modeAfter('fullnat', 'dr'), ['dr', 'dr']);
+  t.deepEqual(modeAfter('fullnat', 'dr', { held }), ['dr', 'dr']);
+  t.deepEqual(modeAfter('proxy', 'fullnat', { held }), ['fullnat', 'fullnat']);
+  t.deepEqual(modeAfter('proxy', 'fullnat'), ['fullnat', 'proxy'], 'else each would wait for the other');
+  t.deepEqual(modeAfter('fullnat', 'proxy'), ['proxy', 'fullnat']);
+  const lacks = () => ({ reason: 'no privileges', cure: 'run as root' });
+  t.deepEqual(
+    modeAfter('fullnat', 'proxy', { lacks }),
+    ['proxy', 'proxy'],
+    'what does not work is not waited for',
+  );
 });
 
 test('what runs goes on until the balancers that are up take the new mode', (t) => {
@@ -105,7 +128,12 @@ test('what runs goes on until the balancers that are up take the new mode', (t) 
     running: new Map([['chat', 'dr']] as const),
   };
   const both = takes('proxy', 'dr');
-  const late = { mode: 'dr', why: 'nat begins when the balancers take it', settled: false } as const;
+  const late = {
+    mode: 'dr',
+    why: 'nat begins when the balancers take it',
+    settled: false,
+    awaited: 'nat',
+  } as const;
   t.deepEqual(choose(change, { 'b1@10.0.1.1': both, 'b2@10.0.1.2': both }), late);
   const one = { 'b1@10.0.1.1': takes('proxy', 'dr', 'nat'), 'b2@10.0.1.2': both };
   t.deepEqual(choose(change, one), late);
