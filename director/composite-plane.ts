@@ -117,11 +117,18 @@ export class CompositePlane implements ForwardingPlane {
     throw new HeadgateError('HEADGATE_DIRECTOR_APPLY', `cannot apply: ${texts}`);
   }
 
-  /** Every plane hears of its services, and of those that run in no plane of packets: they may have been its own. */
+  /**
+   * Every plane hears of its services, and of those that run in no plane of packets: they may have been its own. What another
+   * one takes with the VIP is the same to it as `proxy`: new packets are for this host.
+   */
   #planeTable(kind: PacketPlaneKind, table: ForwardingTable): ForwardingTable {
     return {
       ...table,
-      services: table.services.filter(({ mode }) => mode === 'proxy' || this.#options.kindOf(mode) === kind),
+      services: table.services.flatMap((service) => {
+        const carrier = service.mode === 'proxy' ? undefined : this.#options.kindOf(service.mode);
+        if (service.mode === 'proxy' || carrier === kind) return [service];
+        return carrier?.takesVip === true ? [{ ...service, mode: 'proxy' as const }] : [];
+      }),
     };
   }
 

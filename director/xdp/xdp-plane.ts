@@ -24,6 +24,7 @@ import type { PacketPlane } from '../packet-planes.ts';
 import type { PacketSender } from '../packet-sender.ts';
 import type { Flow, FoundFlow, PlaneDetail, PlaneMemory, PlaneStats } from '../plane.ts';
 import { flowsInMaps, type MapFlow } from './bereaved.ts';
+import { carriesNow } from './carries.ts';
 import type { Census } from './census.ts';
 import { confirmFlows } from './confirm.ts';
 import type { DataPath } from './data-path.ts';
@@ -148,6 +149,11 @@ export class XdpPlane implements PacketPlane {
 
   obstacle(id: string, mode: ServiceMode): Standing | undefined {
     return this.#balancers.obstacle(id, mode);
+  }
+
+  carries(listen: Endpoint): boolean {
+    const index = this.#services.indexOf({ name: '', listen });
+    return index !== undefined && carriesNow(this.#path.maps, index, this.#options.tick());
   }
 
   /** One table after the other; a service that leaves `proxy` takes a moment. */

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { detachPinned } from '../../../director/xdp/data-path.ts';
+import type { PacketPlaneKind } from '../../../director/packet-planes.ts';
 import { mountBpffs, unmountBpffs } from '../../../lib/linux/bpf/index.ts';
 import { ipBytes } from '../../../lib/packet/index.ts';
 import { parseTopology, type Topology } from '../../../topology/index.ts';
@@ -50,11 +51,20 @@ export const idOf = (name: string): string => `${name}@${hostOf(name)}`;
 /** What becomes of a packet that goes to a balancer. */
 export const sentTo = (name: string) => ({ kind: 'sent', host: hostOf(name), mode: 'dr' }) as const;
 
-export async function withDirector(use: (director: SmallPlane) => Promise<void>): Promise<void> {
+/** `kinds`: other planes of the director. */
+export async function withDirector(
+  use: (director: SmallPlane) => Promise<void>,
+  kinds: readonly PacketPlaneKind[] = [],
+): Promise<void> {
   const root = temporaryDirectory();
   mountBpffs(root);
   const directory = join(root, 'd1');
-  const director = new SmallPlane({ directory, ifindex: ifindexOf('hg-xdp-a'), clock: new ManualClock() });
+  const director = new SmallPlane({
+    directory,
+    ifindex: ifindexOf('hg-xdp-a'),
+    clock: new ManualClock(),
+    kinds,
+  });
   try {
     await use(director);
   } finally {
@@ -80,7 +90,7 @@ export function report(
   isListing = false,
 ): void {
   const balancer = idOf(name);
-  const base = { balancer, service: 'chat', confirmed: [], disowned: [] };
+  const base = { balancer, service: `${vip}:${vipPort}`, confirmed: [], disowned: [] };
   const confirmed = ports.map((port) => ({ address: ipBytes('192.0.2.1'), port }));
   if (isListing) director.plane.report(balancer, { ...base, listing: 'begin' });
   director.plane.report(balancer, { ...base, confirmed, listing: isListing ? 'end' : 'none' });

@@ -60,6 +60,8 @@ export interface SmallPlaneOptions {
   readonly clock: ManualClock;
   /** A packet of the bereaved. */
   readonly onNotice?: (packet: Uint8Array) => void;
+  /** Other planes of the director. */
+  readonly kinds?: readonly PacketPlaneKind[];
 }
 
 /** One process of a director after the other, over the same pins. */
@@ -81,6 +83,10 @@ export class SmallPlane {
 
   get relay(): FakeRelay {
     return this.#relay!;
+  }
+
+  get node(): TierNode {
+    return this.#node!;
   }
 
   get plane(): XdpPlane {
@@ -112,7 +118,7 @@ export class SmallPlane {
         preface: () => new Uint8Array(),
         limit: 1_000,
         random: () => 0.5,
-        packetPlanes: [this.#kind()],
+        packetPlanes: [this.#kind(), ...(this.#options.kinds ?? [])],
       },
     );
     this.#node = await this.settle(starting);
