@@ -21,7 +21,8 @@ export function forwardingLines(nodes: readonly NodeAnswer[]): readonly string[]
 function planeText({ plane, flows }: ForwardingStatus['planes'][number]): string {
   if (flows === undefined) return plane;
   const { confirmed, unconfirmed, capacity } = flows;
-  const percent = ((confirmed * 100) / capacity).toFixed(1);
+  // The raw plane has no room before it has a balancer.
+  const percent = (capacity === 0 ? 0 : (confirmed * 100) / capacity).toFixed(1);
   return `${plane}, ${confirmed} of ${capacity} flows confirmed (${percent} %), ${unconfirmed} not`;
 }
 
