@@ -126,6 +126,36 @@ export class DataPath {
     this.#mode = modeOf(options, link);
   }
 
+  /** Whether the program is on an interface, and where the next process finds it with its maps. */
+  get isThere(): boolean {
+    return this.#link.info().ifindex !== 0 && this.#missingPins().length === 0;
+  }
+
+  /**
+   * Puts back what somebody has taken away: the program on its interface, pins in their directory. The maps and what is in them
+   * are as they were. Throws HEADGATE_BPF_NO_BPFFS, HEADGATE_BPF_PIN, HEADGATE_BPF_LINK.
+   */
+  restore(ifindex: number): void {
+    const { directory } = this.#options;
+    if (!isBpffs(directory)) {
+      requireBpffs(dirname(directory));
+      mkdirSync(directory);
+    }
+    const missing = this.#missingPins();
+    pinMaps(this.#options, this.#collection, missing);
+    if (this.#link.info().ifindex === 0) this.moveTo(ifindex);
+    else {
+      if (missing.includes(linkPin)) this.#link.pin(join(directory, linkPin));
+      writeMode(directory, this.#mode);
+    }
+  }
+
+  #missingPins(): readonly string[] {
+    const { directory } = this.#options;
+    const pins = isBpffs(directory) ? readdirSync(directory) : [];
+    return [...Object.keys(this.maps), aboutPin, linkPin].filter((pin) => !pins.includes(pin));
+  }
+
   /** Id of the program that the link runs now. */
   get programId(): number {
     return this.#link.info().programId;
@@ -167,17 +197,30 @@ function mapConfig({ maps }: Collection<ReturnType<typeof spec>>, link: Link): M
   }
 }
 
-function make({ directory, capacity, mode }: DataPathOptions): Collection<ReturnType<typeof spec>> {
+function make(options: DataPathOptions): Collection<ReturnType<typeof spec>> {
+  const { capacity, mode } = options;
   const collection = loadCollection(spec(capacity, mode));
-  const about = BpfMap.create('hg_about', aboutSpec);
   try {
-    about.update(0, aboutLayout.encode({ version: layoutVersion, ...capacity, mode: 0 }));
-    for (const [name, map] of Object.entries(collection.maps)) map.pin(join(directory, name));
-    about.pin(join(directory, aboutPin));
+    pinMaps(options, collection, [...Object.keys(collection.maps), aboutPin]);
     return collection;
   } catch (error) {
     collection.close();
     throw error;
+  }
+}
+
+/** Pins those of the maps that are named, and then what says what they are. */
+function pinMaps(
+  { directory, capacity }: Pick<DataPathOptions, 'directory' | 'capacity'>,
+  { maps }: Collection<ReturnType<typeof spec>>,
+  pins: readonly string[],
+): void {
+  for (const [name, map] of Object.entries(maps)) if (pins.includes(name)) map.pin(join(directory, name));
+  if (!pins.includes(aboutPin)) return;
+  const about = BpfMap.create('hg_about', aboutSpec);
+  try {
+    about.update(0, aboutLayout.encode({ version: layoutVersion, ...capacity, mode: 0 }));
+    about.pin(join(directory, aboutPin));
   } finally {
     about.close();
   }

@@ -210,6 +210,7 @@ export class XdpPlane implements PacketPlane {
     try {
       const wire = lookAtWire();
       if (!isDeepStrictEqual(wire, this.#wire)) this.#changeWire(wire);
+      this.#stayThere();
       this.#configure();
       this.#wireTrouble = '';
     } catch (error) {
@@ -218,6 +219,16 @@ export class XdpPlane implements PacketPlane {
       if (trouble !== this.#wireTrouble) log.warn(trouble);
       this.#wireTrouble = trouble;
     }
+  }
+
+  /** A program that somebody has taken off forwards nothing, and nobody else would say so. */
+  #stayThere(): void {
+    if (this.#path.isThere) return;
+    const { ifindex, name } = this.#wire;
+    this.#path.restore(ifindex);
+    this.#options.log.warn(
+      `somebody took the program off ${name}, or its pins away: they are back, with the flows that were there`,
+    );
   }
 
   #changeWire(wire: Wire): void {

@@ -1,6 +1,7 @@
 /** A director on a small plane, its topologies, and what its balancers report. */
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Logger } from 'pino';
 import { stringify } from 'yaml';
 import { detachPinned } from '../../../director/xdp/data-path.ts';
 import type { PacketPlaneKind } from '../../../director/packet-planes.ts';
@@ -9,6 +10,7 @@ import { ipBytes } from '../../../lib/packet/index.ts';
 import { parseTopology, type Topology } from '../../../topology/index.ts';
 import { ifindexOf, temporaryDirectory } from '../../lib/linux/bpf/own-namespaces.ts';
 import { ManualClock } from '../../manual-clock.ts';
+import { silentLog } from '../fixtures.ts';
 import { SmallPlane, vip, vipPort } from './small-plane.ts';
 
 export interface SmallTopologyOptions {
@@ -55,6 +57,7 @@ export const sentTo = (name: string) => ({ kind: 'sent', host: hostOf(name), mod
 export async function withDirector(
   use: (director: SmallPlane) => Promise<void>,
   kinds: readonly PacketPlaneKind[] = [],
+  log: Logger = silentLog,
 ): Promise<void> {
   const root = temporaryDirectory();
   mountBpffs(root);
@@ -64,6 +67,7 @@ export async function withDirector(
     ifindex: ifindexOf('hg-xdp-a'),
     clock: new ManualClock(),
     kinds,
+    log,
   });
   try {
     await use(director);

@@ -3,6 +3,7 @@
  * sockets of the proxy, ways to hosts and the clock are made up. Packets go through the program by BPF_PROG_TEST_RUN.
  */
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { ControlKey, type ControlServer } from '../../../lib/control/index.ts';
 import { BpfMap, loadCollection, XdpAction, type Collection } from '../../../lib/linux/bpf/index.ts';
 import { buildPacket, formatIp, formatMac, parseFrame, TcpFlag } from '../../../lib/packet/index.ts';
@@ -62,6 +63,7 @@ export interface SmallPlaneOptions {
   readonly onNotice?: (packet: Uint8Array) => void;
   /** Other planes of the director. */
   readonly kinds?: readonly PacketPlaneKind[];
+  readonly log?: Logger;
 }
 
 /** One process of a director after the other, over the same pins. */
@@ -83,6 +85,10 @@ export class SmallPlane {
 
   get relay(): FakeRelay {
     return this.#relay!;
+  }
+
+  get directory(): string {
+    return this.#options.directory;
   }
 
   get node(): TierNode {
@@ -108,7 +114,7 @@ export class SmallPlane {
         node: 'd1',
         key: ControlKey.fromSecret(new Uint8Array(32)),
         control: { handle: () => undefined } as unknown as ControlServer,
-        log: silentLog,
+        log: this.#options.log ?? silentLog,
         logFormat: 'json',
         clock,
       },
