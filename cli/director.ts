@@ -1,9 +1,11 @@
 import { detachDirector, startDirector } from '../director/index.ts';
+import { HeadgateError } from '../lib/errors/index.ts';
 import { environment } from '../node/index.ts';
 import { findSelf, loadFrom, ownAddresses } from '../topology/index.ts';
 import { exitCodes, type Command, type CommandIo } from './command.ts';
 import { nodeOptionsHelp, nodeSignalsHelp, runNodeCommand } from './node-options.ts';
 import { parseOptions, usageError } from './options.ts';
+import { directorRuns } from './running-director.ts';
 
 export const directorCommand: Command = {
   help: `Usage: headgate director --topology FILE [--node NAME]
@@ -13,7 +15,7 @@ Runs one director of the topology in the foreground until it is told to end. Wha
 nat) goes on when it has ended, and the next start takes it over.
 
   --detach            end that too: take the program off its interface, and tables and flows away. Connections
-                      forwarded so end; stop the director first
+                      forwarded so end; refused while the director runs
 
 ${nodeOptionsHelp}
 
@@ -36,6 +38,12 @@ async function detach(args: readonly string[], io: CommandIo): Promise<number> {
     throw usageError('which topology?', 'give --topology FILE or set HEADGATE_TOPOLOGY');
   const { topology } = await loadFrom(file, io.env);
   const director = findSelf(topology, 'director', ownAddresses(), values.node);
+  if (await directorRuns(file, topology, director, io.env))
+    throw new HeadgateError(
+      'HEADGATE_CLI_DIRECTOR_RUNS',
+      `director ${director.name} runs, and what it forwards would end`,
+      { cure: `stop ${director.name} first` },
+    );
   const removed = detachDirector(io.env, topology, director);
   io.out(
     removed

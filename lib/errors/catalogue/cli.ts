@@ -22,4 +22,8 @@ export const cliErrors = part({
     meaning: 'No director could be asked.',
     cure: 'run the command on a director, or name the cluster with --topology FILE',
   },
+  HEADGATE_CLI_DIRECTOR_RUNS: {
+    meaning: 'What a director forwards in the kernel was to be ended while it runs.',
+    cure: 'stop the director first',
+  },
 });
