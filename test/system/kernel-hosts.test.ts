@@ -312,9 +312,13 @@ labTest(
     for (const { swarm } of swarms.values()) await swarm.order({ do: 'all-connected', timeoutMs: 60_000 });
     t.is(await losses(), lostBefore + held, 'and nobody else');
 
+    const detach = ['director', '--detach', '--topology', cluster.file, '--node', 'd1'];
+    t.regex(await command(...detach), /director d1 runs, and what it forwards would end; stop d1 first/);
+    for (const { swarm } of swarms.values()) await swarm.order({ do: 'say', count: 1 });
+    for (const { swarm } of swarms.values()) await swarm.order({ do: 'settled', timeoutMs: 60_000 });
+    t.is(await losses(), lostBefore + held, 'a director that runs is not detached');
     cluster.node('d1').signal('SIGTERM');
     await cluster.node('d1').exited;
-    const detach = ['director', '--detach', '--topology', cluster.file, '--node', 'd1'];
     t.regex(await command(...detach), /are gone/);
     t.regex(await command(...detach), /nothing to remove/);
   },
