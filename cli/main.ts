@@ -102,7 +102,7 @@ async function ownVersion(): Promise<string> {
 /** Entry of bin/headgate.js. */
 export async function main(args: readonly string[]): Promise<void> {
   const abort = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => abort.abort());
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => abort.abort(signal));
   const finishes = listedCommand(args)?.finishes === true;
   let isWritable = true;
   // A reader such as `head` that closes the pipe ends the output, not the program with a stack trace.

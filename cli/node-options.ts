@@ -42,5 +42,6 @@ export async function runNodeCommand(
     logLevel: oneOf('log-level', values['log-level'] ?? io.env[environment.logLevel], logLevels) ?? 'info',
     logFormat: oneOf('log-format', values['log-format'], logFormats) ?? (io.stdout.isTTY ? 'pretty' : 'json'),
     env: io.env,
+    signal: io.signal,
   });
 }

@@ -24,6 +24,7 @@ import { AdminLimit, limitAdmin } from './admin-limit.ts';
 import { collectStatus, type ClusterStatus } from './cluster-status.ts';
 import { controlEndpoints, type NodeAddress } from './control-endpoints.ts';
 import { ControlPorts } from './control-ports.ts';
+import { EarlyEnd, endSignals } from './early-end.ts';
 import { standardOutput } from './log-output.ts';
 import { createLogger, type LogFormat, type LogLevel } from './logger.ts';
 import { clusterStatusMethod, statusMethod, type NodeStatus } from './node-status.ts';
@@ -51,15 +52,14 @@ export interface RunNodeOptions {
   /** Overrides the topology's `grace`. */
   readonly graceMs: number | undefined;
   readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** Aborted, with the signal's name as its reason, by one that came before; undefined: none has. */
+  readonly signal?: AbortSignal;
 }
 
 /** Message to a parent that started this process with an IPC channel: the node takes connections. */
 export interface ReadyMessage {
   readonly headgate: 'ready';
 }
-
-/** What ends a node. */
-const endSignals = ['SIGTERM', 'SIGINT'] as const;
 
 /** Over which time refusals and resets are told, and how often they are looked at. */
 const minuteMs = 60_000;
@@ -82,14 +82,20 @@ const removedCheckMs = 250;
  * Throws what kept it from starting.
  */
 export async function runNode(options: RunNodeOptions): Promise<number> {
-  const source = topologySource(options.file, options.env);
-  const start = await startTopology(source, options.tier, options.name, stateDirectory(options.env));
-  const log = createLogger(start.name, { level: options.logLevel, format: options.logFormat });
-  const { secret } = start.topology;
-  const keys = await openKeys({ source: secret, env: options.env, clock: systemClock, log });
-  for (const warning of start.warnings) log.warn(warning);
-  const node = new NodeProcess(options, source, start, keys, log);
-  return node.run();
+  const settings = { level: options.logLevel, format: options.logFormat };
+  const early = new EarlyEnd(createLogger(options.name ?? options.tier, settings));
+  if (options.signal?.aborted === true) early.tell(String(options.signal.reason));
+  try {
+    const source = topologySource(options.file, options.env);
+    const start = await startTopology(source, options.tier, options.name, stateDirectory(options.env));
+    const log = createLogger(start.name, settings);
+    const { secret } = start.topology;
+    const keys = await openKeys({ source: secret, env: options.env, clock: systemClock, log });
+    for (const warning of start.warnings) log.warn(warning);
+    return await new NodeProcess(options, source, start, keys, log).run(early);
+  } finally {
+    early.over();
+  }
 }
 
 class NodeProcess {
@@ -153,14 +159,14 @@ class NodeProcess {
     });
   }
 
-  async run(): Promise<number> {
+  async run(early: EarlyEnd): Promise<number> {
     const socketPath = join(ensureRuntimeDirectory(this.#options.env), `${process.pid}.sock`);
     // Closing the channel removes it too; this is for every other way to end.
     process.once('exit', () => removeQuietly(socketPath));
     // From the start on: a parent may also go while its nodes are starting.
     process.once('disconnect', this.#onOrphaned);
     if (process.send !== undefined && !process.connected) this.#onOrphaned();
-    for (const signal of endSignals) process.on(signal, this.#onEarlySignal);
+    early.begin();
     try {
       this.#tier = await this.#options.start({
         topology: this.#topology,
@@ -175,13 +181,18 @@ class NodeProcess {
       this.#keys.start(this.#control);
       this.#control.handle(statusMethod, () => this.#status() as unknown as Json);
       this.#control.handle(clusterStatusMethod, async () => (await this.#collect()) as unknown as Json);
-      await this.#ports.listen(this.#address.control);
-      await this.#control.listenLocal(socketPath);
+      if (!early.isTold) await this.#ports.listen(this.#address.control);
+      if (!early.isTold) await this.#control.listenLocal(socketPath);
     } catch (error) {
       await this.#closeAll();
+      if (early.isTold) return 0;
       throw new HeadgateError('HEADGATE_NODE_START', `${this.#address.tier} ${this.#name}`, { cause: error });
     }
-    for (const signal of endSignals) process.off(signal, this.#onEarlySignal);
+    if (early.isTold) {
+      await this.#closeAll();
+      return 0;
+    }
+    early.over();
     this.#rollout.start(this.#start.rewrite);
     this.#watchTopology();
     this.#watchProcess();
@@ -305,12 +316,6 @@ class NodeProcess {
       process.exit(1);
     });
   }
-
-  /** Nobody is connected yet, so there is nothing to wait for; workers end with their parent. */
-  readonly #onEarlySignal = (signal: NodeJS.Signals): void => {
-    this.#log.warn(`${signal} while starting: ending now`);
-    process.exit(0);
-  };
 
   /** Started by `headgate up` (or another parent with a channel): never outlive it. */
   readonly #onOrphaned = (): void => {
