@@ -23,8 +23,9 @@ const checks = new Map<unknown, (message: Fields) => boolean>(
     flows: ({ frame }) => isRecord(frame),
     report: ({ connections, services, full, counters }) =>
       isCount(connections) && typeof full === 'boolean' && isCounts(services) && isCounts(counters),
-    applied: ({ revision, listening, listeningVip, failures }) =>
+    applied: ({ revision, engine, listening, listeningVip, failures }) =>
       isCount(revision) &&
+      isEngine(engine) &&
       isList(listening, listLength) &&
       listening.every(isText) &&
       isList(listeningVip, listLength) &&
@@ -48,6 +49,16 @@ function isRequest(entry: unknown): boolean {
     isCount(port) &&
     isList(tried, listLength) &&
     tried.every(isCount)
+  );
+}
+
+function isEngine(engine: unknown): boolean {
+  return (
+    isRecord(engine) &&
+    isText(engine['engine']) &&
+    isText(engine['reason']) &&
+    typeof engine['isFallback'] === 'boolean' &&
+    isCount(engine['limit'])
   );
 }
 

@@ -20,6 +20,7 @@ import { Conditions } from './conditions.ts';
 import { CounterTotals } from './counter-totals.ts';
 import { startDeadResets } from './dead-resets.ts';
 import type { Doomed } from './doomed-upstreams.ts';
+import { engineInForce, EngineLog, type EngineOfNode, type PlannedEngine } from './engine-in-force.ts';
 import { FlowBook } from './flow-book.ts';
 import { ForwardedWays } from './forwarded-ways.ts';
 import { HostPreparation, type PrepareHost } from './host-preparation.ts';
@@ -93,8 +94,8 @@ export class Supervisor implements TierNode, FleetEvents {
   readonly #host: HostPreparation;
   readonly #book: FlowBook;
   readonly #publisher: FlowPublisher;
-  readonly #limit: number;
-  readonly #engine: NonNullable<TierStatus['engine']>;
+  readonly #planned: PlannedEngine;
+  readonly #engineLog: EngineLog;
   readonly #steering: Steering | undefined;
   readonly #steered: SteeringChoice;
   readonly #groups = new GroupNumbers();
@@ -121,24 +122,14 @@ export class Supervisor implements TierNode, FleetEvents {
   constructor(context: TierContext, me: Balancer, options: SupervisorOptions) {
     const { topology, clock, log, key, node, control, generations } = context;
     const { heartbeat, cluster } = topology;
-    const {
-      workers,
-      workerLimit: limit,
-      engine,
-      steering,
-      reusePort,
-      spawn,
-      memory,
-      vips,
-      prepareHost,
-    } = options;
+    const { workers, workerLimit, engine, steering, reusePort, spawn, memory, vips, prepareHost } = options;
     this.#context = context;
     this.#clock = clock;
     this.#topology = topology;
     this.#me = me;
-    this.#limit = workers * limit;
     this.#memory = memory;
-    this.#engine = { name: engine.engine, reason: engine.reason };
+    this.#planned = { engine: engine.engine, reason: engine.reason, workers, workerLimit };
+    this.#engineLog = new EngineLog(log, this.#planned);
     this.#steering = steering;
     this.#steered = options.steered;
     this.#rate = new RateMeter(clock);
@@ -154,7 +145,7 @@ export class Supervisor implements TierNode, FleetEvents {
       random: Math.random,
       onReady: () => void this.#publish(),
     });
-    this.#book = new FlowBook(this.#limit * bookFactor, (service, key, isLive) =>
+    this.#book = new FlowBook(workers * workerLimit * bookFactor, (service, key, isLive) =>
       this.#publisher.changed(service, key, isLive),
     );
     this.#serveFlows();
@@ -190,8 +181,9 @@ export class Supervisor implements TierNode, FleetEvents {
     const table = memory === undefined ? undefined : { fd: firstInherited, workers };
     const next = firstInherited + (memory === undefined ? 0 : 1);
     const start = {
-      limit,
+      limit: workerLimit,
       engine: engine.engine,
+      engineReason: engine.reason,
       engineIsWish: engine.isWish,
       reusePort,
       table,
@@ -263,13 +255,14 @@ export class Supervisor implements TierNode, FleetEvents {
 
   status(): TierStatus {
     const accepted = this.#totals.get('accepted');
+    const { engine, limit } = this.#engineInForce();
     return {
       draining: this.#isDraining(),
       connections: this.#connections(),
       accepted,
       newPerSecond: this.#rate.perSecond(accepted),
-      limit: this.#limit,
-      engine: this.#engine,
+      limit,
+      engine,
       spreading: this.#steered,
       counters: sums(this.#totals.all(), { ...this.#fleet.stats }, this.#upstreams.stats, {
         ...this.#flowCounters(),
@@ -306,6 +299,7 @@ export class Supervisor implements TierNode, FleetEvents {
   applied(): void {
     if (this.#fleet.hasApplied(this.#revision)) {
       this.#failures.update(this.#fleet.members().flatMap(({ applied }) => applied?.failures ?? []));
+      this.#engineLog.update(this.#engineInForce());
     }
     this.#workersChanged();
   }
@@ -479,6 +473,11 @@ export class Supervisor implements TierNode, FleetEvents {
   #reset({ key, services }: Doomed, most: number): void {
     const share = Math.ceil(most / Math.max(1, this.#fleet.members().length));
     this.#fleet.broadcast({ kind: 'reset', upstream: key, services, most: share });
+  }
+
+  #engineInForce(): EngineOfNode {
+    const engines = this.#fleet.members().flatMap(({ applied }) => applied?.engine ?? []);
+    return engineInForce(this.#planned, engines);
   }
 
   #connections(): number {

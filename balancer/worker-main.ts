@@ -55,9 +55,11 @@ process.on('message', (message: ToWorker) => {
     table: start.table === undefined ? undefined : openTable(start.table),
     clock: systemClock,
     log,
-    createRelay: createWithFallback({ ...createRelayFor(start.engine), isWish: start.engineIsWish }, (why) =>
-      log.warn(why),
-    ),
+    relays: createWithFallback({
+      ...createRelayFor(start.engine),
+      reason: start.engineReason,
+      isWish: start.engineIsWish,
+    }),
     steering: steeringOf(start, log),
     send,
     recordsDropped: () => output.dropped(),

@@ -1,7 +1,7 @@
 /** What a supervisor and its workers say to each other over the IPC channel of fork(). Plain JSON. */
 import type { Endpoint } from '../lib/address/index.ts';
 import type { Json } from '../lib/control/index.ts';
-import type { AcceptedHeaders, EngineName, RelaySettings } from '../lib/relay/index.ts';
+import type { AcceptedHeaders, EngineInForce, EngineName, RelaySettings } from '../lib/relay/index.ts';
 import type { ProxyProtocolSend } from '../topology/index.ts';
 import type { PickPlan } from './pick-plan.ts';
 
@@ -10,6 +10,8 @@ export interface WorkerStart {
   /** Most connections of this worker. */
   readonly limit: number;
   readonly engine: EngineName;
+  /** Why, in one line. */
+  readonly engineReason: string;
   /** The engine was asked for by name: no other may take its place. */
   readonly engineIsWish: boolean;
   /** Share the listeners' ports with the other workers. */
@@ -127,10 +129,17 @@ export interface WorkerReport {
   readonly counters: Readonly<Record<string, number>>;
 }
 
+/** What a worker carries its connections with. */
+export interface WorkerEngine extends EngineInForce {
+  /** Most connections of this worker. */
+  readonly limit: number;
+}
+
 /** A config was taken over. */
 export interface WorkerApplied {
   readonly kind: 'applied';
   readonly revision: number;
+  readonly engine: WorkerEngine;
   /** Services it listens for at the balancer's address. */
   readonly listening: readonly string[];
   /** Services it listens for at their VIP. */

@@ -4,11 +4,11 @@ import { describeError, type HeadgateError } from '../lib/errors/index.ts';
 import { encodeProxyHeader } from '../lib/proxy-protocol/index.ts';
 import type {
   ConnectionRecord,
-  CreateRelay,
   Destination,
   Relay,
   RelayClient,
   RelayListener,
+  RelayMaker,
   Router,
 } from '../lib/relay/index.ts';
 import { connectionFields } from './connection-log.ts';
@@ -27,6 +27,7 @@ import type {
   FromWorker,
   ToWorker,
   WorkerConfig,
+  WorkerEngine,
   WorkerRequest,
   WorkerService,
   WorkerStart,
@@ -45,7 +46,7 @@ export interface WorkerOptions {
   readonly table: PickTable | undefined;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly createRelay: CreateRelay;
+  readonly relays: RelayMaker;
   /** Undefined: the kernel finds a worker by its hash. */
   readonly steering?: SteeredWorker | undefined;
   /** To the supervisor; calls `sent` when the message has left the process. */
@@ -61,6 +62,7 @@ export class Worker implements Router {
   readonly #send: WorkerOptions['send'];
   readonly #recordsDropped: () => number;
   readonly #relay: Relay;
+  readonly #engine: WorkerEngine;
   readonly #listeners: WorkerListeners;
   readonly #picker: Picker;
   readonly #shared: SharedPicker | undefined;
@@ -89,17 +91,18 @@ export class Worker implements Router {
   readonly #clients = new Set<number>();
   readonly #liveByService = new Map<string, number>();
 
-  constructor({ start, table, clock, log, createRelay, steering, send, recordsDropped }: WorkerOptions) {
+  constructor({ start, table, clock, log, relays, steering, send, recordsDropped }: WorkerOptions) {
     this.#log = log;
     this.#send = send;
     this.#recordsDropped = recordsDropped;
-    this.#relay = createRelay({
+    this.#relay = relays.create({
       router: this,
       limit: start.limit,
       clock,
       onRouterError: (error) => log.error({ why: describeError(error) }, 'routing a connection failed'),
     });
     this.#limit = this.#relay.limit;
+    this.#engine = { ...relays.inForce, limit: this.#limit };
     this.#listeners = new WorkerListeners(this.#relay, start.reusePort, (listener, service) =>
       this.#steer(listener, service),
     );
@@ -213,6 +216,7 @@ export class Worker implements Router {
     this.#send({
       kind: 'applied',
       revision: config.revision,
+      engine: this.#engine,
       listening: this.#listeners.listening('own'),
       listeningVip: this.#listeners.listening('vip'),
       failures,

@@ -156,7 +156,10 @@ class DirectorNode implements TierNode {
     this.#setTargets();
     this.#askingSinceMs = this.#clock.now();
     this.#housekeeping = every(this.#clock, housekeepingMs, () => this.#keepHouse(), true);
-    if (this.#engine !== undefined) this.#log.info(this.#engine.reason);
+    if (this.#engine !== undefined) {
+      const { reason, isFallback } = this.#engine.inForce;
+      this.#log[isFallback ? 'warn' : 'info'](reason);
+    }
     this.#log.info(`carries at most ${this.#plane.stats().limit} connections at one time`);
   }
 
@@ -198,7 +201,8 @@ class DirectorNode implements TierNode {
     });
     const counters = { ...status.counters, ...this.#flowReports.stats };
     if (this.#engine === undefined) return { ...status, counters };
-    return { ...status, counters, engine: { name: this.#engine.engine, reason: this.#engine.reason } };
+    const { engine: name, reason } = this.#engine.inForce;
+    return { ...status, counters, engine: { name, reason } };
   }
 
   drain(): Promise<void> {

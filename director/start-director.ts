@@ -27,9 +27,10 @@ const proxiedMost = 131_072;
 export const startDirector: StartTier = async (context) => {
   const engine = createRelayFor(preferredEngine('auto'));
   requireEngine(engine);
+  const relays = createWithFallback(engine);
   return startDirectorWith(context, {
-    createRelay: createWithFallback(engine, (why) => context.log.warn(why)),
-    engine,
+    createRelay: relays.create,
+    engine: relays,
     createHeartbeats,
     preface: (source, destination) => encodeProxyHeader('v2', source, destination),
     limit: Math.min(proxiedMost, engineLimit(engine.engine, getrlimitNofile()?.soft ?? Infinity)),

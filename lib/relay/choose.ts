@@ -1,5 +1,4 @@
-import { describeError, HeadgateError } from '../errors/index.ts';
-import { getrlimitNofile } from '../linux/index.ts';
+import { HeadgateError } from '../errors/index.ts';
 import { requireUring, uringSupport, whyNotUring, type UringSupport } from '../linux/uring/index.ts';
 import { connectionLimit } from './connection-limit.ts';
 import { createNodeRelay } from './node/relay.ts';
@@ -57,26 +56,6 @@ export function preferredEngine(
   if (wanted !== 'auto' || word === '') return wanted;
   if (word === 'auto' || word === 'node' || word === 'uring') return word;
   throw new HeadgateError('HEADGATE_RELAY_ENGINE_UNKNOWN', `${engineVariable} is "${word}"`);
-}
-
-/**
- * As the engine's own create(), but where io_uring was nobody's wish and gets no memory (RLIMIT_MEMLOCK) or descriptors
- * after all, a relay of `node`, as large as that can be; `tell` hears why.
- */
-export function createWithFallback(
-  { engine, create, isWish }: Pick<ChosenEngine, 'engine' | 'create' | 'isWish'>,
-  tell: (why: string) => void,
-): CreateRelay {
-  if (engine === 'node' || isWish) return create;
-  return (options) => {
-    try {
-      return create(options);
-    } catch (error) {
-      tell(`engine node: io_uring does not work after all: ${describeError(error)}`);
-      const most = connectionLimit(getrlimitNofile()?.soft ?? Infinity);
-      return createNodeRelay({ ...options, limit: Math.min(options.limit, most) });
-    }
-  };
 }
 
 /** Throws HEADGATE_URING_UNAVAILABLE when an engine was asked for that cannot work here. */

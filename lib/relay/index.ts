@@ -5,7 +5,6 @@
 export * from './types.ts';
 export {
   createRelayFor,
-  createWithFallback,
   engineLimit,
   engineVariable,
   missingForUring,
@@ -15,6 +14,7 @@ export {
   type EngineName,
   type EnginePreference,
 } from './choose.ts';
+export { createWithFallback, type EngineInForce, type RelayMaker } from './choose-fallback.ts';
 export { connectionLimit, defaultDescriptorReserve } from './connection-limit.ts';
 export { tryListening } from './listen-trial.ts';
 export { createNodeRelay } from './node/relay.ts';

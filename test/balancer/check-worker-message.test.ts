@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { checkWorkerMessage } from '../../balancer/check-worker-message.ts';
 import { batchEntries } from '../../balancer/worker-protocol.ts';
 
+const engine = { engine: 'node', reason: 'engine node: asked for', isFallback: false, limit: 10 };
+
 const good: Record<string, object> = {
   pong: { kind: 'pong', beat: 3 },
   flows: { kind: 'flows', frame: {} },
@@ -18,6 +20,7 @@ const good: Record<string, object> = {
   applied: {
     kind: 'applied',
     revision: 1,
+    engine,
     listening: ['chat'],
     listeningVip: [],
     failures: [{ service: 'irc', place: 'own', code: '', message: 'no', cure: '' }],
@@ -58,9 +61,18 @@ const bad: Record<string, unknown> = {
   'a failure without a cure': {
     kind: 'applied',
     revision: 1,
+    engine,
     listening: [],
     listeningVip: [],
     failures: [{ service: 'irc', place: 'own', code: '', message: 'no' }],
+  },
+  'an engine without a limit': {
+    kind: 'applied',
+    revision: 1,
+    engine: { ...engine, limit: undefined },
+    listening: [],
+    listeningVip: [],
+    failures: [],
   },
 };
 

@@ -6,6 +6,8 @@ import type { WorkerProcess } from '../../balancer/worker-process.ts';
 import type { ToWorker, WorkerConfig } from '../../balancer/worker-protocol.ts';
 import { ManualClock } from '../manual-clock.ts';
 
+const engine = { engine: 'node', reason: 'engine node: asked for', isFallback: false, limit: 10 };
+
 class FakeProcess implements WorkerProcess {
   readonly pid: number;
   readonly received: ToWorker[] = [];
@@ -40,7 +42,7 @@ class FakeProcess implements WorkerProcess {
     this.#exit(why);
   }
   apply(revision = 1): void {
-    this.says({ kind: 'applied', revision, listening: ['chat'], listeningVip: [], failures: [] });
+    this.says({ kind: 'applied', revision, engine, listening: ['chat'], listeningVip: [], failures: [] });
   }
   /** Answers the last ping. */
   pong(): void {
@@ -88,6 +90,7 @@ function setup(size: number): Setup {
         limit: 10,
         reusePort: true,
         engine: 'node',
+        engineReason: engine.reason,
         engineIsWish: true,
         table: undefined,
         log: { level: 'info', bindings: {} },
@@ -192,6 +195,7 @@ test('beats that fell due while the supervisor was late are no misses', (t) => {
         table: undefined,
         reusePort: true,
         engine: 'node',
+        engineReason: engine.reason,
         engineIsWish: true,
         log: { level: 'info', bindings: {} },
       },

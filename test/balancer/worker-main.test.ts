@@ -12,6 +12,7 @@ const answer = linuxAvailable();
 const start: WorkerStart = {
   limit: 100,
   engine: 'node',
+  engineReason: 'engine node: asked for',
   engineIsWish: false,
   reusePort: false,
   place: 0,
