@@ -67,6 +67,7 @@ export function aTopology(change: Partial<Omit<Topology, 'hash'>> = {}): Topolog
     version: 1,
     cluster: 'test',
     secret: { env: 'HEADGATE_TEST_SECRET' },
+    secretAsWritten: { env: 'HEADGATE_TEST_SECRET' },
     hashKey: '000102030405060708090a0b0c0d0e0f',
     hashKeyIsDefault: false,
     heartbeat: { intervalMs: 1_000, misses: 3, rises: 2, deadAfterMs: 10_000 },

@@ -37,9 +37,14 @@ export function nodeIdentity(tier: Tier, node: Director | Balancer | ChatServer)
   return `${tier} ${node.name} ${place}`;
 }
 
-/** What makes `after` out of `before`. The order of names in a service's lists means nothing. */
+/**
+ * What makes `after` out of `before`. The order of names in a service's lists means nothing. Where the secret is counts as it is
+ * written: each node finds the same relative path beside its own file.
+ */
 export function diffTopology(before: Topology, after: Topology): TopologyDiff {
-  const changedSettings = settings.filter((key) => canonicalJson(before[key]) !== canonicalJson(after[key]));
+  const changedSettings = settings.filter(
+    (key) => canonicalJson(settingOf(before, key)) !== canonicalJson(settingOf(after, key)),
+  );
   const services = diffEntries(
     before.services.map(sortedLists),
     after.services.map(sortedLists),
@@ -56,6 +61,10 @@ export function diffTopology(before: Topology, after: Topology): TopologyDiff {
       ({ added, removed, changed }) => added.length + removed.length + changed.length === 0,
     );
   return { settings: changedSettings, services, directors, balancers, chatservers, isEmpty };
+}
+
+function settingOf(topology: Topology, key: ClusterSetting): unknown {
+  return topology[key === 'secret' ? 'secretAsWritten' : key];
 }
 
 function sortedLists(service: Service): Service {

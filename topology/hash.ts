@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Topology } from './types.ts';
 
 /** What of a topology has a meaning for the cluster. */
-export type TopologyMeaning = Omit<Topology, 'secret' | 'hashKeyIsDefault' | 'hash'>;
+export type TopologyMeaning = Omit<Topology, 'secret' | 'secretAsWritten' | 'hashKeyIsDefault' | 'hash'>;
 
 /**
  * First 16 hexadecimal digits of the SHA-256 over the canonical JSON of the meaning: defaults filled in, units

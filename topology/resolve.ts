@@ -1,6 +1,6 @@
 /** From the file's shape to the Topology: relations between entries, and defaults that depend on others. */
 import { createHash } from 'node:crypto';
-import { dirname, resolve as resolvePath } from 'node:path';
+import { dirname, normalize, resolve as resolvePath } from 'node:path';
 import { isEtcdAddress } from '../lib/etcd/index.ts';
 import { contentHash } from './hash.ts';
 import type { TopologyFile } from './schema/index.ts';
@@ -64,6 +64,7 @@ export function resolveTopology(file: TopologyFile, fileName: string): Topology 
   return deepFreeze({
     ...meaning,
     secret: secret(file.secret, fileName),
+    secretAsWritten: secretAsWritten(file.secret),
     hashKeyIsDefault: file.hashKey === undefined,
     hash: contentHash(meaning),
   });
@@ -128,6 +129,10 @@ function secret({ file, env }: TopologyFile['secret'], fileName: string): Secret
   if (env !== undefined) return { env };
   // Beside the topology file; a topology in etcd lies nowhere, so there it is the process's working directory.
   return { file: resolvePath(isEtcdAddress(fileName) ? '.' : dirname(fileName), file ?? '') };
+}
+
+function secretAsWritten({ file, env }: TopologyFile['secret']): SecretSource {
+  return env === undefined ? { file: normalize(file ?? '') } : { env };
 }
 
 function deepFreeze<Value>(value: Value): Value {

@@ -156,6 +156,8 @@ export interface Topology {
   readonly version: 1;
   readonly cluster: string;
   readonly secret: SecretSource;
+  /** The same as the file says it, so that the places of two files can be compared: `file` may be relative. */
+  readonly secretAsWritten: SecretSource;
   /** Keys the directors' hash: 32 hexadecimal digits (16 bytes). */
   readonly hashKey: string;
   /** True when `hashKey` was derived from the cluster's name because the file sets none. */

@@ -45,6 +45,7 @@ export function topologyOf(chatservers: readonly ChatServer[], more: Partial<Top
     version: 1,
     cluster: 'chat',
     secret: { env: 'HEADGATE_SECRET' },
+    secretAsWritten: { env: 'HEADGATE_SECRET' },
     hashKey: '00'.repeat(16),
     hashKeyIsDefault: false,
     heartbeat: { intervalMs: 200, misses: 3, rises: 2, deadAfterMs: 10_000 },

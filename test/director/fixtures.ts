@@ -61,6 +61,7 @@ export function topology(
     version: 1,
     cluster: 'test',
     secret: { env: 'NOT_READ_HERE' },
+    secretAsWritten: { env: 'NOT_READ_HERE' },
     hashKey,
     hashKeyIsDefault: false,
     heartbeat: { intervalMs: 1_000, misses: 3, rises: 2, deadAfterMs: 10_000 },

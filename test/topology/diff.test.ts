@@ -55,6 +55,14 @@ test('settings of the cluster are named', (t) => {
   t.deepEqual(diff('203.0.113.10:9000', '203.0.113.10:9001').services.changed[0]?.keys, ['listen']);
 });
 
+test('the place of the secret is compared as it is written, wherever the files are', (t) => {
+  const [here, there] = ['/etc/headgate/t.yaml', '/tmp/t.yaml'];
+  const moved = (text: string) => diffTopology(valid(sampleText, here), valid(text, there)).settings;
+  t.deepEqual(moved(sampleText), []);
+  t.deepEqual(moved(sampleWith('./cluster.key', 'cluster.key')), []);
+  t.deepEqual(moved(sampleWith('./cluster.key', './other.key')), ['secret']);
+});
+
 test('equal meaning is an empty difference, and any other is not', (t) => {
   fc.assert(
     fc.property(fileData, fileData, layout, (one, other, style) => {
