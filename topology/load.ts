@@ -1,4 +1,5 @@
 /** Topology files on disk. */
+import { constants, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { errnoCode } from '../lib/errors/index.ts';
 import { invalidTopology } from './invalid-topology.ts';
@@ -20,14 +21,21 @@ function wholeFile(file: string, code: Problem['code'], message: string): { read
   return { problem: { code, file, line: 1, column: 1, path: '', message } };
 }
 
+/** What is no file; a pipe can be read only once, and a topology is read again whenever it may have changed. */
+function kindOf(stat: Stats): string {
+  if (stat.isFIFO()) return 'a pipe; write it to a file first';
+  return stat.isDirectory() ? 'a directory' : 'something else';
+}
+
 /** The text of a topology file, or why it cannot be had. Reads at most 4 MiB. Never throws. */
 export async function readTopologyText(path: string): Promise<ReadResult> {
   try {
-    const handle = await open(path, 'r');
+    // Not blocking: opening a named pipe would wait for a writer.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = await handle.stat();
       if (!stat.isFile()) {
-        return wholeFile(path, 'HEADGATE_TOPOLOGY_UNREADABLE', mismatch('a file', 'something else'));
+        return wholeFile(path, 'HEADGATE_TOPOLOGY_UNREADABLE', mismatch('a file', kindOf(stat)));
       }
       // One byte more than allowed tells a file that is too large, also when it grows meanwhile.
       const buffer = Buffer.alloc(Math.min(stat.size, maxFileBytes) + 1);

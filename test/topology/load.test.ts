@@ -1,4 +1,6 @@
 import test from 'ava';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError, HeadgateError } from '../../lib/errors/index.ts';
@@ -24,11 +26,25 @@ test('a file that is missing, a directory, too large or not UTF-8 is a problem a
   const directory = await temporaryDirectory(t);
   const path = join(directory, 'topology.yaml');
   t.is(await told(path), `${path}:1:1: no such file`);
-  t.is(await told(directory), `${directory}:1:1: expected a file, got something else`);
+  t.is(await told(directory), `${directory}:1:1: expected a file, got a directory`);
   await writeFile(path, Buffer.from([0x61, 0xff, 0x62]));
   t.is(await told(path), `${path}:1:1: expected UTF-8 text, got other bytes`);
   await truncate(path, 4_194_305);
   t.is(await told(path), `${path}:1:1: expected a file of at most 4194304 bytes, got a larger one`);
+});
+
+test('a pipe that nobody writes into is a problem at once, with the cure', async (t) => {
+  const pipe = join(await temporaryDirectory(t), 'topology.yaml');
+  execFileSync('mkfifo', [pipe]);
+  // Lets a reader go that waits for a writer, so that a failure does not hang.
+  let hasHung = false;
+  const release = setTimeout(() => {
+    hasHung = true;
+    closeSync(openSync(pipe, constants.O_RDWR));
+  }, 10_000);
+  t.teardown(() => clearTimeout(release));
+  t.is(await told(pipe), `${pipe}:1:1: expected a file, got a pipe; write it to a file first`);
+  t.false(hasHung);
 });
 
 test('loading an invalid file throws one error that names the first problem and counts the others', async (t) => {
