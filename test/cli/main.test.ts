@@ -166,6 +166,41 @@ test('a Node that is too old is told so in one line', async (t) => {
   t.is(stderr, 'headgate: Node 18.20.1 is too old; install Node 20.19 or newer\n');
 });
 
+test('a limit of open files that is too low is told in one line with the cure, also where there is no /proc', async (t) => {
+  const folder = await temporaryFolder(t, {
+    'no-proc.cjs': `const fs = require('node:fs');
+      const { readFileSync } = fs;
+      fs.readFileSync = (path, ...rest) => readFileSync(path === '/proc/self/limits' ? '/none' : path, ...rest);
+      require('node:module').syncBuiltinESMExports();`,
+  });
+  const [node, bin] = headgate as [string, string];
+  for (const files of [20, 64, 128])
+    for (const options of [[], ['--require', `${folder}/no-proc.cjs`]]) {
+      const limited = ['sh', '-c', `ulimit -n ${files}; exec "$0" "$@"`, node, ...options, bin, '--version'];
+      const { code, stdout, stderr } = await runProgram(limited);
+      t.deepEqual({ code, stdout }, { code: 2, stdout: '' });
+      t.is(stderr, `headgate: only ${files} files may be open; raise ulimit -n to at least 256\n`);
+    }
+});
+
+test('with the least open files every command can be loaded', async (t) => {
+  for (const command of ['director', 'balancer', 'up', 'status', 'topology apply']) {
+    const argv = [...headgate, ...command.split(' '), '--help'];
+    const { code, stderr } = await runProgram(['sh', '-c', 'ulimit -n 256; exec "$0" "$@"', ...argv]);
+    t.deepEqual({ code, stderr }, { code: 0, stderr: '' }, command);
+  }
+});
+
+test('a program that cannot be loaded is told in one line', async (t) => {
+  const folder = await temporaryFolder(t, {
+    'package.json': '{ "type": "module" }',
+    'bin/headgate.js': await readFile(headgate[1]!, 'utf8'),
+  });
+  const { code, stderr } = await runProgram([headgate[0]!, `${folder}/bin/headgate.js`, '--version']);
+  t.is(code, 1);
+  t.regex(stderr, /^headgate: the program cannot be loaded: Cannot find module '\S+main\.js' .*\n$/);
+});
+
 const devFull = '/dev/full';
 const noDevFull = existsSync(devFull) ? undefined : `there is no ${devFull}`;
 
