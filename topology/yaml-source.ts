@@ -4,7 +4,9 @@ import {
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   parseDocument,
+  Parser,
   visit,
   type Alias,
   type Document,
@@ -61,6 +63,11 @@ export function readYaml(text: string, file: string): YamlSource | { readonly pr
   }
   let document: Document.Parsed;
   try {
+    const deep = tooDeepAt(text);
+    if (deep !== undefined) {
+      const message = `nested too deep: ${mismatch(`at most ${maxDepth} levels`, 'more')}`;
+      return { problems: [problemAt(deep, 'HEADGATE_TOPOLOGY_SYNTAX', message)] };
+    }
     document = parseDocument(text, yamlOptions);
   } catch (error) {
     const message = `not readable as YAML: ${error instanceof Error ? error.message : String(error)}`;
@@ -85,6 +92,21 @@ export function readYaml(text: string, file: string): YamlSource | { readonly pr
       return { ...problemAt(offset, finding.code, finding.message), path: formatPath(finding.path) };
     },
   };
+}
+
+/**
+ * Where it is nested far deeper than any topology; undefined: nowhere. The library's parser keeps a stack of its own, which is
+ * looked at before it composes, which recurses.
+ */
+function tooDeepAt(text: string): number | undefined {
+  const parser = new Parser();
+  for (const lexeme of new Lexer().lex(text)) {
+    const { offset } = parser;
+    // It yields whole documents, which are not of interest here.
+    for (const _document of parser.next(lexeme));
+    if (parser.stack.length > 2 * maxDepth) return offset;
+  }
+  return undefined;
 }
 
 function lineAt(text: string, offset: number): string {

@@ -33,14 +33,19 @@ test('an alias that contains itself is refused', (t) => {
 });
 
 test('deep nesting is refused without exhausting the stack', (t) => {
-  for (const text of [
-    '['.repeat(50_000),
-    '{a: '.repeat(3_000),
-    `a: ${'- '.repeat(20_000)}`,
-    '[[[['.repeat(20) + ']]]]'.repeat(20),
-  ]) {
-    t.true(problems(text).length > 0);
+  const lines = Array.from({ length: 2_000 }, (_, depth) => `${' '.repeat(depth)}a:\n`);
+  for (const [text, line, column] of [
+    ['['.repeat(50_000), 1, 64],
+    [`a: ${'['.repeat(20_000)}${']'.repeat(20_000)}`, 1, 66],
+    ['{a: '.repeat(3_000), 1, 253],
+    ['- '.repeat(20_000), 1, 127],
+    [lines.join(''), 64, 64],
+  ] as const) {
+    const [told, ...more] = problems(text);
+    t.deepEqual([told?.message, more], ['nested too deep: expected at most 32 levels, got more', []]);
+    t.deepEqual([told?.line, told?.column], [line, column], text.slice(0, 20));
   }
+  t.true(problems('[[[['.repeat(10) + ']]]]'.repeat(10)).length > 0);
 });
 
 test('a file of more than 4 MiB is refused', (t) => {
