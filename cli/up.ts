@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { deferred } from '../lib/deferred/index.ts';
 import { HeadgateError } from '../lib/errors/index.ts';
 import { isEtcdAddress } from '../lib/etcd/index.ts';
-import { collectStatus, missingRawSocket, prettyLine } from '../node/index.ts';
+import { collectStatus, logLevels, missingRawSocket, prettyLine, type LogLevel } from '../node/index.ts';
 import { createSecretFile, loadTopology, watchTopology, type Topology } from '../topology/index.ts';
 import { askerName, openTopology } from './cluster-access.ts';
 import { exitCodes, type Command, type CommandIo } from './command.ts';
-import { parseOptions, usageError } from './options.ts';
+import { oneOf, parseOptions, usageError } from './options.ts';
 import { banner } from './up/banner.ts';
 import { NodeProcesses } from './up/node-processes.ts';
 import { unsettled } from './up/settled.ts';
@@ -31,6 +31,7 @@ Example: headgate up examples/local/topology.yaml`,
   async run(args, io) {
     const { values, positionals } = parseOptions(args, { 'log-level': { type: 'string' } });
     const [file] = positionals;
+    const logLevel = oneOf('log-level', values['log-level'], logLevels);
     if (file === undefined || positionals.length > 1)
       throw usageError(
         `expected one topology file, got ${positionals.length}`,
@@ -43,7 +44,7 @@ Example: headgate up examples/local/topology.yaml`,
       io.out(`made the key file ${topology.secret.file} (mode 0600)`);
     const rawSocket = await missingRawSocket();
     if (rawSocket !== undefined) io.out(rawSocket);
-    return new Up(file, topology, values['log-level'], io).run();
+    return new Up(file, topology, logLevel, io).run();
   },
 };
 
@@ -59,7 +60,7 @@ class Up {
   #topology: Topology;
   #settled = false;
 
-  constructor(file: string, topology: Topology, logLevel: string | undefined, io: CommandIo) {
+  constructor(file: string, topology: Topology, logLevel: LogLevel | undefined, io: CommandIo) {
     this.#file = file;
     this.#io = io;
     this.#topology = topology;

@@ -116,6 +116,7 @@ for (const [args, says] of [
     /--log-level loud: expected debug, info, warn, error/,
   ],
   [['chatserver-stub', '--topology', 'f', '--push-interval'], /--push-interval : expected a duration/],
+  [['up', 'f', '--log-level', 'loud'], /--log-level loud: expected debug, info, warn, error/],
   [['up'], /expected one topology file, got 0/],
 ] as const)
   test(`usage error of one line, exit code 2: headgate ${args.join(' ')}`, async (t) => {
