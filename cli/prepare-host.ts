@@ -70,7 +70,13 @@ function hostOptions(
 }
 
 async function prepare(host: HostOptions, dryRun: boolean, name: string, io: CommandIo): Promise<number> {
-  if (host.vips.length === 0) io.out(`${name}: no service of it has forwarding: dr or tun`);
+  if (host.vips.length === 0) {
+    io.out(`${name}: no service of it has forwarding: dr or tun`);
+    // What was done when one had it; nothing of this host is needed for that.
+    const { log } = await undoHost({ owners: [host.owner], stateDirectory: host.stateDirectory, dryRun });
+    for (const step of log) io.out(step);
+    return exitCodes.done;
+  }
   const steps = dryRun ? planHost(host) : (await prepareHost(host)).takeLog();
   for (const step of steps) io.out(step);
   if (steps.length === 0) io.out(`${name}: nothing to do`);

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ExecutionContext } from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { createLab, probeLab, type Lab } from '../lab/index.ts';
-import type { Output } from '../processes.ts';
+import { runProgram, type Output } from '../processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { testUnless } from '../test-unless.ts';
 
@@ -83,4 +83,20 @@ labTest('without privileges one line says what is missing, and the host is as it
   t.is(code, 1);
   t.regex(stderr, /^[^\n]*203\.0\.113\.10\/32[^\n]*EPERM[^\n]*run as root or grant CAP_NET_ADMIN\n$/);
   t.is(await state(), before);
+});
+
+test('where no service has forwarding: dr or tun that is all that is said, on any host', async (t) => {
+  const folder = await temporaryFolder(t, {
+    'topology.yaml': topology
+      .replace('203.0.113.10:9000', '203.0.113.10:9000, forwarding: proxy')
+      .replace('10.77.1.1', '127.0.1.1'),
+  });
+  for (const options of [['--dry-run'], []]) {
+    const argv = [...headgate, 'prepare-host', join(folder, 'topology.yaml'), '--node', 'b1', ...options];
+    const { code, stdout, stderr } = await runProgram(argv, {
+      env: { HEADGATE_RUNTIME_DIR: join(folder, 'run') },
+    });
+    t.is(code, 0, stderr);
+    t.is(stdout, 'b1: no service of it has forwarding: dr or tun\n');
+  }
 });
