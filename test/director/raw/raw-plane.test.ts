@@ -200,7 +200,7 @@ planeTest(
     const report = (word: 'confirmed' | 'disowned') =>
       plane.report('b1@127.0.1.1', {
         balancer: 'b1@127.0.1.1',
-        service: 'chat',
+        service: `${vip}:9000`,
         confirmed: [],
         disowned: [],
         listing: 'none',

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { encodeBalancer } from '../../../director/xdp/encode.ts';
 import { readMemory } from '../../../director/xdp/memory.ts';
 import { encodeName, type Named } from '../../../director/xdp/names.ts';
 
@@ -9,12 +10,15 @@ test('a balancer that an earlier process knew is asked where it was, and has to 
     { name: 'b3@10.0.1.3', probe: 'tcp', probePort: 80 },
     { name: 'b4@10.0.1.4', probe: 'off', probePort: 0 },
   ];
-  const nothing = { lookup: () => undefined };
   const names = {
     lookup: (index: number) => left[index] && encodeName({ ...left[index], generation: 1 }),
   };
   const path = {
-    maps: { service_names: nothing, balancer_names: names, balancers: nothing },
+    maps: {
+      service_names: { lookup: () => undefined },
+      balancer_names: names,
+      balancers: { lookup: () => encodeBalancer(undefined) },
+    },
     capacity: { services: 1, balancers: left.length },
   } as unknown as Parameters<typeof readMemory>[0];
   t.deepEqual(readMemory(path).plane.balancers, [

@@ -86,7 +86,7 @@ export async function beUp(director: SmallPlane, ...names: readonly string[]): P
   await director.wait(100);
 }
 
-/** A balancer says of the service chat which connections it has; all of them in a full listing. */
+/** A balancer says which connections it has at the VIP; all of them in a full listing. */
 export function report(
   director: SmallPlane,
   name: string,

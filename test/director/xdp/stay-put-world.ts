@@ -119,6 +119,8 @@ export class StayPutWorld {
         this.#mode = step.mode;
         return this.#apply();
       case 'health':
+        // Who is dead stays so until it answers again, and is up then.
+        if (step.health === 'down' && this.#health.get(step.name) === 'dead') return undefined;
         this.#health.set(step.name, step.health);
         return this.#remembered === undefined ? this.#tell() : undefined;
       case 'restart':
@@ -316,9 +318,12 @@ export class StayPutWorld {
     if (this.#remembered !== undefined) await this.#tell();
     for (const connection of this.#connections.values()) this.#look(connection);
     this.#confirm(false);
-    await this.#director.wait(Math.min(ms, 2_500));
+    const shortMs = Math.min(ms, 2_500);
+    await this.#director.wait(shortMs);
     this.#confirm(false);
-    await this.#director.wait(ms - Math.min(ms, 2_500), 1_000);
+    // Nobody is down for long: after ten seconds (deadAfter) it is dead.
+    const isDown = [...this.#health.values()].includes('down');
+    if (!isDown) await this.#director.wait(ms - shortMs, 1_000);
   }
 
   #lookAtAll(): void {
