@@ -122,7 +122,8 @@ kernelTest('a flow that is confirmed during a walk is counted', async (t) => {
 });
 
 /** The kernel walks its tables in an order of its own. */
-const sorted = (keys: readonly Uint8Array[]): Uint8Array[] => keys.toSorted(Buffer.compare);
+const sorted = (keys: readonly Uint8Array[]): Uint8Array[] =>
+  keys.toSorted((one, other) => Buffer.compare(one, other));
 
 kernelTest('a census counts who lives, and finds what has to be looked after', async (t) => {
   await withTables((maps) => {
