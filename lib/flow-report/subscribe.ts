@@ -8,7 +8,7 @@ import type { FlowReport } from './types.ts';
 
 /** Bound for the answer to a subscription, milliseconds; reports do not wait for it. */
 const answerMs = 60_000;
-/** Losses of one connection that are followed by another subscription; a peer that has no end of them is left alone. */
+/** Losses without a whole listing between them that are followed by another subscription; who has no end of them is left alone. */
 const mostLosses = 16;
 
 export interface SubscribeOptions {
@@ -55,6 +55,7 @@ export function subscribeFlows(connection: ControlConnection, options: Subscribe
       return;
     }
     const { service, listing, confirmed, disowned } = received.frame;
+    if (listing === 'end') losses = 0;
     onReport({
       balancer,
       service,

@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import type { Endpoint } from '../../../lib/address/index.ts';
+import type { ControlConnection } from '../../../lib/control/index.ts';
 import { systemClock } from '../../../lib/clock/index.ts';
 import {
   endpointKey,
@@ -11,6 +12,7 @@ import {
   type FlowPublisher,
   type FlowReport,
 } from '../../../lib/flow-report/index.ts';
+import { frameBody, frameMethod } from '../../../lib/flow-report/codec.ts';
 import { ManualClock } from '../../manual-clock.ts';
 import { until } from '../../until.ts';
 import { join, serve } from '../control/helpers.ts';
@@ -150,4 +152,25 @@ test('a frame that the queue does not take is followed by a full listing, withou
   it.close();
   live.opened('chat', client(2));
   t.is(clock.pending, 0);
+});
+
+test('reports that were lost are asked for again, however often in the life of a connection; without end they are not', (t) => {
+  let subscriptions = 0;
+  let notify: (method: string, body: unknown) => void = () => {};
+  const connection = {
+    request: () => (subscriptions++, Promise.resolve(true)),
+    onNotify: (run: typeof notify) => void (notify = run),
+  } as unknown as ControlConnection;
+  const [onReport, onTrouble] = [() => {}, () => {}];
+  subscribeFlows(connection, { balancer: 'b1', onReport, onTrouble });
+  const frame = (sequence: number, listing: FlowFrame['listing']): void =>
+    notify(frameMethod, frameBody({ sequence, service: 'v:1', listing, confirmed: [], disowned: [] }));
+  for (let loss = 1; loss <= 100; loss++) {
+    frame(1, 'begin');
+    frame(2, 'end');
+    frame(4, 'none');
+  }
+  t.is(subscriptions, 101);
+  for (let loss = 1; loss <= 100; loss++) notify(frameMethod, 'nonsense');
+  t.true(subscriptions < 120);
 });
