@@ -3,10 +3,7 @@ import { connectLocal } from '../lib/control/index.ts';
 import { isHeadgateError } from '../lib/errors/index.ts';
 import { controlEndpoints, localSockets, statusMethod, type NodeStatus } from '../node/index.ts';
 import type { Director, Topology } from '../topology/index.ts';
-import { connectNode, openTopology } from './cluster-access.ts';
-
-/** A director on this machine that takes longer to answer is stopped, or hangs. */
-const localTimeoutMs = 1_000;
+import { askTimeoutMs, connectNode, openTopology } from './cluster-access.ts';
 
 /** Whether this director of the topology in `file` answers, at its control port or at its admin socket. */
 export async function directorRuns(
@@ -33,6 +30,8 @@ async function answersAtPort(
     return true;
   } catch (error) {
     if (!isHeadgateError(error)) throw error;
+    // Who accepts and says nothing is stopped, or busy, and lives.
+    if (isHeadgateError(error, 'HEADGATE_CONTROL_TIMEOUT')) return true;
     // Nobody listens there, or another node; or whoever asks has not got the secret.
     return false;
   }
@@ -55,9 +54,9 @@ async function answersAtSocket(
 /** Undefined when nobody answers. */
 async function statusAt(path: string): Promise<NodeStatus | undefined> {
   try {
-    const connection = await connectLocal(path, localTimeoutMs);
+    const connection = await connectLocal(path, askTimeoutMs);
     try {
-      return (await connection.request(statusMethod, null, localTimeoutMs)) as unknown as NodeStatus;
+      return (await connection.request(statusMethod, null, askTimeoutMs)) as unknown as NodeStatus;
     } finally {
       connection.close();
     }

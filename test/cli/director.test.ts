@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createControlServer, type Json } from '../../lib/control/index.ts';
@@ -36,7 +38,7 @@ chatservers: { c1: { address: '${block.address(31)}:7000' } }
     return server;
   };
   const control = { host: block.address(11), port: 7400 };
-  return { detach, serve, control, socket: join(folder, '4711.sock') };
+  return { detach, serve, control, socket: join(folder, `${process.pid}.sock`) };
 }
 
 const refused = {
@@ -52,6 +54,17 @@ test('a director that answers at its control port is not detached, one of anothe
   t.like(await detach(), { exitCode: 0 });
   await other.close();
   await serve('d1').listen(control);
+  t.like(await detach(), refused);
+});
+
+test('a director that is stopped, so that its control port says nothing, is not detached', async (t) => {
+  const { detach, control } = await scene(t);
+  const silent = createServer((socket) => {
+    t.teardown(() => socket.destroy());
+  });
+  t.teardown(() => silent.close());
+  silent.listen(control.port, control.host);
+  await once(silent, 'listening');
   t.like(await detach(), refused);
 });
 
