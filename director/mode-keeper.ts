@@ -63,7 +63,9 @@ export class ModeKeeper {
     return new Map(
       this.#topology.services.flatMap(({ name, listen }) => {
         const choice = this.#choices.get(name);
-        return choice === undefined ? [] : [[formatEndpoint(listen), toldMode(choice)] as const];
+        // While a changed topology is taken over, what was in force before it still is.
+        const mode = choice === undefined ? this.#before.get(name) : toldMode(choice);
+        return mode === undefined ? [] : [[formatEndpoint(listen), mode] as const];
       }),
     );
   }
