@@ -62,10 +62,11 @@ export class ModeKeeper {
   get told(): ReadonlyMap<string, ServiceMode> {
     return new Map(
       this.#topology.services.flatMap(({ name, listen }) => {
+        const at = formatEndpoint(listen);
         const choice = this.#choices.get(name);
         // While a changed topology is taken over, what was in force before it still is.
-        const mode = choice === undefined ? this.#before.get(name) : toldMode(choice);
-        return mode === undefined ? [] : [[formatEndpoint(listen), mode] as const];
+        const mode = choice === undefined ? this.#before.get(at)?.mode : toldMode(choice);
+        return mode === undefined ? [] : [[at, mode] as const];
       }),
     );
   }

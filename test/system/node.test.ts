@@ -210,8 +210,8 @@ test.serial('what keeps a node from starting is one line with the cure', async (
   };
   await tells(run('director'), 1, /address already in use|another process listens/);
   await tells(run('balancer'), 1, /several balancers are on this machine; pass --node with one of b1, b2/);
-  await tells(run('balancer', '--node', 'b3'), 1, /there is no balancer b3; did you mean b\d\?/);
-  await tells(run('balancer', '--node', 'c1'), 1, /c1 is a chat server; balancers are b1, b2/);
+  await tells(run('balancer', '--node', 'b3'), 2, /there is no balancer b3; did you mean b\d\?/);
+  await tells(run('balancer', '--node', 'c1'), 2, /c1 is a chat server; balancers are b1, b2/);
   await tells(run('balancer', '--node', 'b1'), 1, /balancer b1: .*127\.\S+:9000/);
 
   // A control port that somebody else has.
