@@ -48,7 +48,7 @@ async function scene(t: ExecutionContext, number: number, first: Forwarding) {
 const bare = { header: new Uint8Array() };
 
 test('while a director still forwards by dr, clients at the VIP are served besides those of fullnat, and from another start on too', async (t) => {
-  const { block, untilTakes, client, apply } = await scene(t, 73, 'dr');
+  const { block, untilTakes, client, apply } = await scene(t, 77, 'dr');
   const stranger = { ...bare, from: `127.50.${block.number}.101` };
   await untilTakes('dr', 'proxy', 'dr');
   const first = await client('vip', stranger);
@@ -59,7 +59,7 @@ test('while a director still forwards by dr, clients at the VIP are served besid
   await first.echo('the first');
 
   // It never had another file.
-  const fresh = await scene(t, 74, 'fullnat');
+  const fresh = await scene(t, 78, 'fullnat');
   await fresh.untilTakes('fullnat', 'fullnat');
   await fresh.untilTakes('dr', 'fullnat', 'dr');
   await fresh.client('vip', { ...bare, from: '127.50.74.101' });
