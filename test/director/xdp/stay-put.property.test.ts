@@ -12,7 +12,7 @@ import { SmallPlane } from './small-plane.ts';
 import { StayPutWorld, step } from './stay-put-world.ts';
 
 /** More for a longer search. */
-const sequences = Number(process.env['HEADGATE_SEQUENCES'] ?? 8);
+const sequences = Number(process.env['HEADGATE_SEQUENCES'] ?? 6);
 
 test.before(() => {
   if (ownNamespaces().available) makeWire();
